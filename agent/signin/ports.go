@@ -1,0 +1,193 @@
+package signin
+
+import (
+	"context"
+	"crypto"
+	"crypto/x509"
+	"time"
+)
+
+// Cards knows what is in the readers.
+type Cards interface {
+	// Snapshot returns what is known now, and a channel that is closed when
+	// a newer snapshot exists.
+	Snapshot() (Snapshot, <-chan struct{})
+}
+
+// Card is one card during one insertion. Taken out and put in again it is
+// another Card with the same certificates.
+type Card interface {
+	// Insertion is a number that no other insertion of this agent's run has.
+	Insertion() uint64
+	// Gone is closed when the card was taken out.
+	Gone() <-chan struct{}
+	// Keys are the keys with certificates, read when the card was put in.
+	Keys() []Key
+	// Tries asks the card how many PIN tries are left, without spending one.
+	// TriesUnknown when the card does not tell.
+	Tries(ctx context.Context) (int, error)
+	// Acquire takes the card for one PIN operation. It fails at once with
+	// the code CodeBusy when another operation has it. release is called
+	// exactly once.
+	Acquire() (release func(), err error)
+	// Sign verifies the PIN, signs digest and makes the card forget the PIN,
+	// all in one transaction. It asks the tries left again before it spends
+	// one, and refuses with ErrLastTry to spend the last one unless
+	// allowLastTry is set. It uses pin up on every path.
+	//
+	// Its errors are a *Error with the codes CodePINWrong, CodePINBlocked,
+	// CodeCardRemoved, CodeCardUnreadable, CodePINNotSet, or ErrLastTry.
+	Sign(ctx context.Context, key Key, pin *PIN, allowLastTry bool, hash crypto.Hash, digest []byte) ([]byte, error)
+}
+
+// TriesUnknown is what Card.Tries answers for a card that does not tell.
+const TriesUnknown = -1
+
+// Key is a private key on a card and the certificate of its public key.
+type Key struct {
+	ID          string // where it is on its card: the slot or the object's id
+	Certificate *x509.Certificate
+	// Algorithm is the JWA name of the signature it makes for a sign-in,
+	// such as ES256, ES384, RS256 or PS256.
+	Algorithm string
+}
+
+// Holder is the name to show for a key: the certificate's common name.
+func (k Key) Holder() string { return k.Certificate.Subject.CommonName }
+
+// Purpose says what a PIN is asked for.
+type Purpose string
+
+// The purposes.
+const (
+	ToSignIn Purpose = "signIn"
+	ToResume Purpose = "resume"
+)
+
+// About is what a person must know before they type a PIN. None of it comes
+// from a page but the language.
+type About struct {
+	Origin  string // the browser's word for who asks, in ASCII
+	Purpose Purpose
+	Holder  string // of the certificate that will sign
+	Reader  string
+	Lang    string // BCP 47, may be empty: the system's language
+}
+
+// PINQuestion is one asking within a Dialog.
+type PINQuestion struct {
+	TriesLeft int  // TriesUnknown when the card does not tell
+	Wrong     bool // the PIN typed before was wrong
+	LastTry   bool // the answer must carry an extra yes
+}
+
+// PINAnswer is what the person typed. LastTry is their extra yes.
+type PINAnswer struct {
+	PIN     *PIN
+	LastTry bool
+}
+
+// Prompter opens windows of the agent's own for a person to answer in.
+type Prompter interface {
+	// Open begins one conversation. It fails with the code CodeNoPromptUI
+	// within three seconds when nothing can ask. The window, if one is open,
+	// closes with Close or when ctx ends.
+	Open(ctx context.Context, about About) (Dialog, error)
+}
+
+// Dialog is one conversation with a person about one request.
+type Dialog interface {
+	// AskPIN asks and waits. Between two askings the window stays open and
+	// shows that the card is being asked. The person's no is CodeCancelled;
+	// a prompt that went away is CodeNoPromptUI.
+	AskPIN(ctx context.Context, q PINQuestion) (PINAnswer, error)
+	// ChooseKey lets the person choose one of several keys by its number.
+	ChooseKey(ctx context.Context, keys []KeyChoice) (int, error)
+	// Close ends the conversation and its window. It may be called again.
+	Close()
+}
+
+// KeyChoice is what a person sees of a key to choose from.
+type KeyChoice struct {
+	Holder string
+	Issuer string
+	Expiry time.Time
+	Reader string
+}
+
+// Rules are the administrator's decisions.
+type Rules interface {
+	// Usable says whether a certificate may sign people in at now. why is one
+	// of the Why constants when not.
+	Usable(key Key, now time.Time) (ok bool, why Why)
+	// Removal is what happens to an origin's sessions when the card is out.
+	Removal(origin string) Removal
+	// SameGroup reports whether sessions of one origin may be attached to by
+	// the other: the same origin, or a group that policy names.
+	SameGroup(a, b string) bool
+	// SessionLimit is the longest life of a session, counted from its PIN.
+	SessionLimit() time.Duration
+}
+
+// Removal is what happens when the card of a session is taken out.
+type Removal struct {
+	Action RemovalAction
+	Grace  time.Duration // how long the same card may come back
+}
+
+// RemovalAction is what the attached pages are told to do.
+type RemovalAction string
+
+// The removal actions.
+const (
+	RemovalNone    RemovalAction = "none"
+	RemovalLock    RemovalAction = "lock"
+	RemovalSignOut RemovalAction = "signOut"
+)
+
+// Why says why a certificate may not sign people in.
+type Why string
+
+// The reasons, from the one that holds for no certificate at all to the most
+// particular.
+const (
+	WhyNone        Why = "none"
+	WhyExpired     Why = "expired"
+	WhyNotYetValid Why = "notYetValid"
+	WhyWrongUsage  Why = "wrongUsage"
+	WhyWrongIssuer Why = "wrongIssuer"
+)
+
+// Tokens composes what the card signs and makes the token of it.
+type Tokens interface {
+	// Compose returns the hash and the digest that the key must sign to bind
+	// a nonce to an origin.
+	Compose(key Key, origin, nonce string) (crypto.Hash, []byte, error)
+	// Finish checks the signature over digest with the certificate's public
+	// key and returns the token. A signature that does not verify is an
+	// error, never a token.
+	Finish(key Key, hash crypto.Hash, digest, signature []byte) (Token, error)
+}
+
+// Token is Web eID's authentication token (format "web-eid:1.0"), as it goes to
+// the page. The tags are the format's own names.
+type Token struct {
+	UnverifiedCertificate string `json:"unverifiedCertificate"` // base64 of DER
+	Algorithm             string `json:"algorithm"`             // JWA name
+	Signature             string `json:"signature"`             // base64; ECDSA as r||s
+	Format                string `json:"format"`
+	AppVersion            string `json:"appVersion"`
+}
+
+// Audit writes one line for each decision about a PIN or a signature.
+type Audit interface {
+	Record(Event)
+}
+
+// Event is one decision. It holds no PIN, no nonce and no token.
+type Event struct {
+	What        string // authenticate, resume
+	Origin      string
+	Certificate *x509.Certificate // nil when none was chosen
+	Outcome     string            // ok or an error's code
+}
