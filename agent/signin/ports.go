@@ -19,7 +19,10 @@ type Cards interface {
 type Card interface {
 	// Insertion is a number that no other insertion of this agent's run has.
 	Insertion() uint64
-	// Gone is closed when the card was taken out.
+	// Reader is the name of the reader that the card is in.
+	Reader() string
+	// Gone is closed when the card was taken out. It is closed before any
+	// method returns the code CodeCardRemoved.
 	Gone() <-chan struct{}
 	// Keys are the keys with certificates, read when the card was put in.
 	Keys() []Key

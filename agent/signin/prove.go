@@ -1,0 +1,200 @@
+package signin
+
+import (
+	"cmp"
+	"context"
+	"errors"
+)
+
+// job is one request on its way to a token.
+type job struct {
+	what    string
+	purpose Purpose
+	Request
+	report func(Progress)
+	// serving returns those of a card's keys that serve. With none, why says
+	// what is wrong; an empty why means that waiting for another card helps.
+	serving func([]Key) (keys []Key, why Why)
+}
+
+// proof is what a card gave. card and key are set as soon as they are chosen.
+type proof struct {
+	card  Card
+	key   Key
+	token Token
+}
+
+// prove waits for a card that serves, asks for the PIN and returns the token.
+// A card that is pulled on the way is waited for again.
+func (s *Service) prove(ctx context.Context, j job) (proof, error) {
+	var last proof
+	missing := CodeNoCard
+	for {
+		p, err := s.await(ctx, j, missing)
+		if err != nil {
+			return last, err
+		}
+		last = p
+		p.token, err = s.ask(ctx, j, p)
+		if CodeOf(err) == CodeCardRemoved && ctx.Err() == nil {
+			missing = CodeCardRemoved
+			continue
+		}
+		return p, err
+	}
+}
+
+// await waits until a card with a key for j is in. missing is the code for an
+// empty reader.
+func (s *Service) await(ctx context.Context, j job, missing Code) (proof, error) {
+	var reported Phase
+	for {
+		snapshot, changed := s.Cards.Snapshot()
+		found, awaited, err := candidates(snapshot, j.serving)
+		switch {
+		case err != nil:
+			return proof{}, err
+		case len(found) == 1:
+			return found[0], nil
+		case len(found) > 1:
+			p, err := s.choose(ctx, j, found, changed)
+			if p.card != nil || err != nil {
+				return p, err
+			}
+			continue
+		}
+		phase := WaitingForCard
+		if awaited == CodeNoService || awaited == CodeNoReader {
+			phase = WaitingForReader
+		}
+		if phase != reported {
+			reported = phase
+			j.report(Progress{Phase: phase})
+		}
+		if awaited == CodeNoCard {
+			awaited = missing
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return proof{}, ended(ctx, awaited)
+		}
+	}
+}
+
+// awaitedFor is what a person is asked for while no card serves.
+var awaitedFor = map[State]Code{
+	ServiceDown:    CodeNoService,
+	NoReader:       CodeNoReader,
+	CardUnreadable: CodeCardUnreadable,
+	CardUnknown:    CodeCardUnknown,
+}
+
+// candidates returns the keys that serve. Without one it says what to wait
+// for, or the error when waiting cannot help.
+func candidates(snapshot Snapshot, serving func([]Key) ([]Key, Why)) ([]proof, Code, error) {
+	var found []proof
+	var unusable Why
+	var blocked, pending bool
+	for _, r := range snapshot.Readers {
+		pending = pending || r.Pending
+		if r.Card == nil {
+			continue
+		}
+		keys, why := serving(r.Card.Keys())
+		if len(keys) == 0 {
+			unusable = cmp.Or(unusable, why)
+			continue
+		}
+		if r.PIN == PINIsBlocked {
+			blocked = true
+			continue
+		}
+		for _, k := range keys {
+			found = append(found, proof{card: r.Card, key: k})
+		}
+	}
+	switch {
+	case len(found) > 0 || pending:
+		return found, CodeNoCard, nil
+	case blocked:
+		return nil, "", &Error{Code: CodePINBlocked}
+	case unusable != "":
+		return nil, "", &Error{Code: CodeNoUsableCertificate, Why: unusable}
+	}
+	return nil, cmp.Or(awaitedFor[snapshot.State], CodeNoCard), nil
+}
+
+// choose lets the person choose. Its proof is empty when the cards changed
+// meanwhile, and the choice with them.
+func (s *Service) choose(ctx context.Context, j job, found []proof, changed <-chan struct{}) (proof, error) {
+	j.report(Progress{Phase: Choosing})
+	if err := s.patience.wait(ctx, j.Origin); err != nil {
+		return proof{}, ended(ctx, CodeTimedOut)
+	}
+	ctx, stop := withCauseOn(ctx, changed, errChanged)
+	defer stop()
+	dialog, err := s.Prompter.Open(ctx, About{Origin: j.Origin, Purpose: j.purpose, Lang: j.Lang})
+	if err != nil {
+		return proof{}, closed(ctx, err)
+	}
+	defer dialog.Close()
+	choices := make([]KeyChoice, len(found))
+	for i, p := range found {
+		c := p.key.Certificate
+		choices[i] = KeyChoice{Holder: p.key.Holder(), Issuer: c.Issuer.CommonName, Expiry: c.NotAfter, Reader: p.card.Reader()}
+	}
+	n, err := dialog.ChooseKey(ctx, choices)
+	if err != nil {
+		err = closed(ctx, err)
+		if errors.Is(err, errChanged) {
+			return proof{}, nil
+		}
+		s.patience.note(j.Origin, err)
+		return proof{}, err
+	}
+	if n < 0 || n >= len(found) {
+		return proof{}, &Error{Code: CodeInternal, Err: errors.New("the prompt chose a key that was not offered")}
+	}
+	return found[n], nil
+}
+
+var errChanged = errors.New("signin: the cards changed")
+
+// ended is the error of a request whose context ended: of its own cause, else
+// cancelled, else awaited when time ran out.
+func ended(ctx context.Context, awaited Code) error {
+	cause := context.Cause(ctx)
+	if e, ok := errors.AsType[*Error](cause); ok {
+		return e
+	}
+	if errors.Is(cause, context.DeadlineExceeded) {
+		return &Error{Code: awaited}
+	}
+	return &Error{Code: CodeCancelled, Err: cause}
+}
+
+// closed is the error of a prompt: when the context ended, its cause says why
+// the window closed.
+func closed(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	if errors.Is(context.Cause(ctx), errChanged) {
+		return errChanged
+	}
+	return ended(ctx, CodeTimedOut)
+}
+
+// withCauseOn returns a context that ends with cause when the channel closes.
+func withCauseOn(ctx context.Context, closed <-chan struct{}, cause error) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-closed:
+			cancel(cause)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}

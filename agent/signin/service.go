@@ -1,0 +1,132 @@
+package signin
+
+import (
+	"context"
+	"crypto/x509"
+	"log/slog"
+	"slices"
+	"time"
+)
+
+// Config is what a Service works with. Every field is required.
+type Config struct {
+	Cards    Cards
+	Prompter Prompter
+	Rules    Rules
+	Tokens   Tokens
+	Audit    Audit
+	Log      *slog.Logger
+}
+
+// Service carries out the use cases for one person's agent.
+type Service struct {
+	Config
+	sessions *sessions
+	patience patience
+}
+
+// New returns a Service. Sessions follow the cards only while Run runs.
+func New(c Config) *Service {
+	return &Service{Config: c, sessions: newSessions(c.Rules)}
+}
+
+// Run keeps the sessions in step with the cards until ctx ends.
+func (s *Service) Run(ctx context.Context) error {
+	return s.sessions.run(ctx, s.Cards)
+}
+
+// Snapshot returns what is known of readers and cards, as Cards does.
+func (s *Service) Snapshot() (Snapshot, <-chan struct{}) { return s.Cards.Snapshot() }
+
+// Removal is what happens to an origin's sessions when the card is out.
+func (s *Service) Removal(origin string) Removal { return s.Rules.Removal(origin) }
+
+// Authenticate signs a person in: it waits for a card, lets them type their
+// PIN, and returns the token and the session it began. report is called from
+// the caller's goroutine.
+//
+// Its errors are *Error. A wait that runs out of time ends with the code of
+// what was awaited.
+func (s *Service) Authenticate(ctx context.Context, req Request, report func(Progress)) (Result, error) {
+	j := job{what: "authenticate", purpose: ToSignIn, Request: req, report: report, serving: s.usable}
+	p, err := s.prove(ctx, j)
+	s.record(j, p.key, err)
+	if err != nil {
+		return Result{}, err
+	}
+	return Result{Token: p.token, Session: s.sessions.begin(req.Origin, p.card, p.key)}, nil
+}
+
+// Resume goes on with a session whose card came back: a new PIN and a new
+// token by the very certificate that began it. It ends with CodeSessionUnknown
+// when the session ended, also while the person types.
+func (s *Service) Resume(ctx context.Context, req ResumeRequest, report func(Progress)) (Token, error) {
+	certificate, done, err := s.sessions.resumable(req.Session, req.Origin)
+	if err != nil {
+		return Token{}, err
+	}
+	ctx, stop := withCauseOn(ctx, done, &Error{Code: CodeSessionUnknown})
+	defer stop()
+	same := func(keys []Key) ([]Key, Why) {
+		i := slices.IndexFunc(keys, func(k Key) bool { return k.Certificate.Equal(certificate) })
+		if i < 0 {
+			return nil, ""
+		}
+		return s.usable(keys[i : i+1])
+	}
+	j := job{what: "resume", purpose: ToResume, Request: req.Request, report: report, serving: same}
+	p, err := s.prove(ctx, j)
+	s.record(j, p.key, err)
+	if err != nil {
+		return Token{}, err
+	}
+	if err := s.sessions.resumed(req.Session, p.card); err != nil {
+		return Token{}, err
+	}
+	return p.token, nil
+}
+
+// Attach joins an origin to a session that began on an earlier page. The
+// events come in order; the channel is closed by detach, after the session's
+// end, or when the receiver is too slow for them.
+func (s *Service) Attach(origin, session string) (SessionStanding, <-chan SessionEvent, func(), error) {
+	return s.sessions.attach(session, origin)
+}
+
+// EndSession ends a session at its page's wish.
+func (s *Service) EndSession(origin, session string) error {
+	return s.sessions.end(session, origin)
+}
+
+// usable returns the keys that may sign people in. A card's signing key is
+// always of the wrong usage, so what is wrong with another key is the better
+// reason: it is the one that somebody can mend.
+func (s *Service) usable(keys []Key) (usable []Key, why Why) {
+	why = WhyNone
+	for _, k := range keys {
+		ok, reason := s.Rules.Usable(k, time.Now())
+		switch {
+		case ok:
+			usable = append(usable, k)
+		case why == WhyNone || reason != WhyWrongUsage:
+			why = reason
+		}
+	}
+	// On many cards both keys may sign people in. The one that also makes
+	// binding signatures is then left out of it.
+	if plain := slices.DeleteFunc(slices.Clone(usable), binds); len(plain) > 0 {
+		usable = plain
+	}
+	return usable, why
+}
+
+func binds(k Key) bool { return k.Certificate.KeyUsage&x509.KeyUsageContentCommitment != 0 }
+
+func (s *Service) record(j job, k Key, err error) {
+	e := Event{What: j.what, Origin: j.Origin, Certificate: k.Certificate, Outcome: "ok"}
+	if err != nil {
+		e.Outcome = string(CodeOf(err))
+		s.Log.Info("a request ended without a token", "what", j.what, "origin", j.Origin, "err", err)
+	}
+	s.Audit.Record(e)
+}
