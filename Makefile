@@ -1,0 +1,119 @@
+# Everything that a person or a build machine does here. "make" lists it.
+
+# Tools, each pinned here and nowhere else. They are built from source into
+# build/tools, once for each version.
+GOLANGCI_LINT_VERSION = v2.15.0
+NFPM_VERSION = v2.48.0
+
+# One set of flags everywhere: other flags build the whole toolkit again.
+export GOFLAGS = -tags=x11 -trimpath -buildvcs=false
+# An older Go fetches the one that go.mod asks for.
+export GOTOOLCHAIN ?= auto
+
+VERSION ?= $(or $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null | sed 's/^v//'),0.1.0-dev)
+LDFLAGS = -X main.version=$(VERSION)
+FUZZTIME ?= 10s
+DEMO_FLAGS ?=
+
+GOLANGCI_LINT = build/tools/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
+NFPM = build/tools/nfpm-$(NFPM_VERSION)/nfpm
+NODE_MODULES = web/client/node_modules/.package-lock.json
+
+# The packages that do without the toolkit's OpenGL driver, which needs cgo.
+WITHOUT_GL = CGO_ENABLED=1 go list -f '{{.ImportPath}} {{join .Deps " "}}' ./... | \
+	grep -v ' github.com/go-gl/' | cut -d ' ' -f 1
+
+SHELL = /bin/bash
+.SHELLFLAGS = -euo pipefail -c
+.DEFAULT_GOAL = help
+.PHONY: help deps deps-e2e deps-package build demo test test-client test-systems race lint fuzz \
+	e2e bench msi deb rpm pkg-check docs-check clean FORCE
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+deps: ## install what building and testing need (Debian, Ubuntu; only what is missing)
+	@.ci/deps build test
+
+# The desktop and the browser, which only the tests through them need.
+deps-e2e: deps
+	@.ci/deps e2e
+
+deps-package:
+	@.ci/deps package
+
+build: build/cardea-agent build/cardea-tray build/cardea-demo ## build the programs into build/
+
+build/cardea-agent: FORCE
+	go build -ldflags '$(LDFLAGS)' -o $@ ./agent
+
+build/cardea-tray: FORCE
+	go build -ldflags '$(LDFLAGS)' -o $@ ./ui
+
+build/cardea-demo: FORCE
+	go build -ldflags '$(LDFLAGS)' -o $@ ./agent/demo
+
+# Without a screen the demo asks in the terminal and has no use for the tray.
+# Its check drives a browser.
+demo: $(if $(filter --check,$(DEMO_FLAGS)),deps-e2e,deps) ## build and start the demo; DEMO_FLAGS=--check lets it sign in by itself
+	@$(MAKE) --no-print-directory build/cardea-demo $(if $(DISPLAY),build/cardea-tray)
+	@build/cardea-demo $(DEMO_FLAGS)
+
+test: deps ## run all tests but those through a desktop, and type-check for Windows and macOS
+	go test ./...
+	@$(MAKE) --no-print-directory test-client test-systems
+
+test-client: $(NODE_MODULES)
+	cd web/client && npm test
+
+$(NODE_MODULES): web/client/package-lock.json web/client/package.json
+	cd web/client && npm ci --no-audit --no-fund
+	@touch $@
+
+test-systems:
+	for system in windows darwin; do \
+		GOOS=$$system CGO_ENABLED=0 go vet $$(GOOS=$$system $(WITHOUT_GL)); \
+	done
+
+race: deps ## run the Go tests with the race detector
+	go test -race $$($(WITHOUT_GL))
+
+lint: deps $(GOLANGCI_LINT) ## check formatting, the Go code and the shell scripts
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard --deduplicate '*.go')); \
+	[ -z "$$unformatted" ] || { echo "not formatted by gofmt: $$unformatted"; exit 1; }
+	$(GOLANGCI_LINT) run ./...
+	git ls-files -co --exclude-standard -z | \
+		xargs -0 awk 'FNR == 1 && /^#!.*[\/ ](ba)?sh$$/ { printf "%s\0", FILENAME } { nextfile }' | \
+		xargs -0 shellcheck
+
+fuzz: deps ## run every fuzz target for FUZZTIME (10s)
+	@targets=$$(go test -list '^Fuzz' $$($(WITHOUT_GL)) | \
+		awk '/^Fuzz/ { name[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, name[i]; n = 0 }'); \
+	[ -n "$$targets" ] || { echo "no fuzz target was found"; exit 1; }; \
+	while read -r package target; do \
+		echo "$$package $$target"; \
+		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package"; \
+	done <<< "$$targets"
+
+# These tests run when CARDEA_E2E is set, not by a build tag: another tag
+# would build the toolkit again.
+e2e: deps-e2e build ## run the tests through a browser, a desktop and pcscd; pictures in build/e2e
+	@mkdir -p build/e2e
+	@packages=$$(grep -rl --include='*_test.go' '"CARDEA_E2E"' agent pcsc ui web | xargs -r -n 1 dirname | sort -u | sed 's,^,./,'); \
+	[ -n "$$packages" ] || { echo "no end-to-end test was found"; exit 1; }; \
+	CARDEA_E2E=1 CARDEA_E2E_REQUIRED=1 CARDEA_E2E_OUT=$(CURDIR)/build/e2e \
+		go test -count=1 -p 1 -timeout 20m $$packages
+
+bench: deps ## run the benchmarks; figures in build/bench.txt
+	@mkdir -p build
+	go test -run '^$$' -bench . -benchmem $$($(WITHOUT_GL)) | tee build/bench.txt
+
+clean: ## delete what was built and the client's packages, but not the built tools
+	[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name tools -exec rm -rf {} +
+	rm -rf web/client/node_modules
+
+$(GOLANGCI_LINT):
+	GOBIN=$(CURDIR)/$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+
+$(NFPM):
+	GOBIN=$(CURDIR)/$(@D) go install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
