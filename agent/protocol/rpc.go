@@ -1,11 +1,55 @@
 package protocol
 
 import (
+	"errors"
+	"strconv"
+
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// ID is a JSON-RPC request id: a string or an integer, kept as it was written.
-type ID = jsontext.Value
+// ID is a JSON-RPC request id as JSON text: a string of at most 64 bytes or an
+// integer that JavaScript can count to. Equal ids are equal, however they were
+// spelled; so it can be the key of a map. Empty is null.
+type ID string
+
+const (
+	maxID      = 64
+	maxInteger = 1<<53 - 1
+)
+
+var errID = errors.New("protocol: an id is a short string or a safe integer")
+
+// UnmarshalJSON reads an id and refuses null.
+func (id *ID) UnmarshalJSON(data []byte) error {
+	v := jsontext.Value(data).Clone()
+	if len(v) > maxID {
+		return errID
+	}
+	switch v.Kind() {
+	case '"':
+		if err := v.Canonicalize(); err != nil {
+			return err
+		}
+		*id = ID(v)
+		return nil
+	case '0':
+		n, err := strconv.ParseInt(string(v), 10, 64)
+		if err != nil || n < -maxInteger || n > maxInteger {
+			return errID
+		}
+		*id = ID(strconv.FormatInt(n, 10))
+		return nil
+	}
+	return errID
+}
+
+// MarshalJSON writes the id as it stands.
+func (id ID) MarshalJSON() ([]byte, error) {
+	if id == "" {
+		return []byte("null"), nil
+	}
+	return []byte(id), nil
+}
 
 // Request is one JSON-RPC request. Params is decoded by the method's handler
 // with DecodeParams.
