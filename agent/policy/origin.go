@@ -1,0 +1,53 @@
+package policy
+
+import (
+	"errors"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// hostName is a DNS name in the ASCII form that browsers send: lower case, no
+// dot at the end, labels of letters, digits and hyphens.
+var hostName = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$`)
+
+// checkOrigin refuses what no browser would send as an Origin, with the reason:
+// such an entry would never match, and its author would not know why.
+func checkOrigin(s string) error {
+	u, err := url.Parse(s)
+	if err != nil {
+		return errors.New("is no URL")
+	}
+	host := u.Hostname()
+	switch {
+	case u.Scheme != "https" && !(u.Scheme == "http" && loopback(host)):
+		return errors.New("must begin with https:// (http:// only for this computer)")
+	case u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(s, "?#"):
+		return errors.New("must be scheme, name and port alone, without a path or a slash at the end")
+	case strings.Contains(host, "*"):
+		return errors.New("a wildcard is not supported")
+	case strings.Contains(host, ":"):
+		if a, err := netip.ParseAddr(host); err != nil || a.String() != host {
+			return errors.New("is no IPv6 address in its short form")
+		}
+	case host != strings.ToLower(host):
+		return errors.New("must be in lower case")
+	case strings.HasSuffix(host, "."):
+		return errors.New("must not end in a dot")
+	case len(host) > 253 || !hostName.MatchString(host):
+		return errors.New("must be a host name in its ASCII form (xn--... for other scripts)")
+	}
+	if u.Port() == "443" && u.Scheme == "https" || u.Port() == "80" && u.Scheme == "http" {
+		return errors.New("must not name the scheme's own port: browsers leave it out")
+	}
+	if u.Scheme+"://"+u.Host != s || strings.HasSuffix(u.Host, ":") {
+		return errors.New("is not written as browsers write it")
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && a.IsLoopback()
+}

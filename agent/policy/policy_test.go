@@ -1,0 +1,182 @@
+package policy
+
+import (
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cardea-agent/cardea/agent/signin"
+)
+
+const full = `
+[removal]
+action = "lock"
+grace = "10m"
+
+[session]
+limit = "8h"
+
+[certificate]
+policies = ["1.2.826.0.1275.101.0.3.1.1"]
+issuers = ["Test CA"]
+
+[[origin]]
+url = "https://portal.example"
+rights = ["authenticate", "sign"]
+group = "ward"
+
+[[origin]]
+url = "https://notes.example:8443"
+group = "ward"
+[origin.removal]
+action = "signOut"
+grace = "0s"
+`
+
+func parse(t *testing.T, text string) *Policy {
+	t.Helper()
+	p, err := Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestAnOriginHasTheRightsThatItsEntryGivesAndNoOther(t *testing.T) {
+	p := parse(t, full)
+	for origin, want := range map[string]string{
+		"https://portal.example":      "authenticate sign",
+		"https://notes.example:8443":  "authenticate",
+		"https://portal.example:443":  "",
+		"https://portal.example.":     "",
+		"https://PORTAL.example":      "",
+		"http://portal.example":       "",
+		"https://a.portal.example":    "",
+		"https://notes.example":       "",
+		"https://portal.example.evil": "",
+		"":                            "",
+	} {
+		rights, known := p.Rights(origin)
+		if got := strings.Join(rights, " "); got != want || known != (want != "") {
+			t.Errorf("%s: got %q, %v, want %q", origin, got, known, want)
+		}
+	}
+}
+
+func TestRemovalIsTheOriginsOwnOrElseTheGeneralOne(t *testing.T) {
+	p := parse(t, full)
+	if got, want := p.Removal("https://portal.example"), (signin.Removal{Action: "lock", Grace: 10 * time.Minute}); got != want {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got, want := p.Removal("https://notes.example:8443"), (signin.Removal{Action: "signOut"}); got != want {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got, want := parse(t, "").Removal("https://x.example"), (signin.Removal{Action: "lock", Grace: 15 * time.Minute}); got != want {
+		t.Errorf("the default is %v, want %v", got, want)
+	}
+}
+
+func TestSessionsAreSharedWithinAGroupAlone(t *testing.T) {
+	p := parse(t, full)
+	if !p.SameGroup("https://portal.example", "https://notes.example:8443") {
+		t.Error("two origins of a group do not share their sessions")
+	}
+	if p.SameGroup("https://portal.example", "https://other.example") || p.SameGroup("https://x.example", "https://y.example") {
+		t.Error("origins without a common group share their sessions")
+	}
+	if p.SessionLimit() != 8*time.Hour {
+		t.Errorf("the limit is %v", p.SessionLimit())
+	}
+}
+
+func TestADoubtfulFileIsRefusedWithTheReason(t *testing.T) {
+	for text, want := range map[string]string{
+		"[[origins]]":                                                 "origins",
+		"[removal]\nactions = \"lock\"":                               "actions",
+		"[removal]\naction = \"shut\"":                                "none, lock or signOut",
+		"[removal]\ngrace = \"-1s\"":                                  "at least nothing",
+		"[removal]\ngrace = \"soon\"":                                 "soon",
+		"[session]\nlimit = \"0s\"":                                   "more than nothing",
+		"[session]\nlimit = \"25h\"":                                  "at most 24h",
+		"[certificate]\npolicies = [\"1.x\"]":                         "no object identifier",
+		"[[origin]]\nurl = \"https://a.example\"\nrights = [\"all\"]": "no right",
+		"[[origin]]\nurl = \"https://a.example\"\n[[origin]]\nurl = \"https://a.example\"": "twice",
+		"[[origin]]\nurl = \"http://a.example\"":                                           "must begin with https://",
+		"[[origin]]\nurl = \"https://a.example/\"":                                         "without a path",
+		"[[origin]]\nurl = \"https://a.example?\"":                                         "without a path",
+		"[[origin]]\nurl = \"https://u@a.example\"":                                        "without a path",
+		"[[origin]]\nurl = \"https://A.example\"":                                          "lower case",
+		"[[origin]]\nurl = \"https://a.example.\"":                                         "end in a dot",
+		"[[origin]]\nurl = \"https://*.example\"":                                          "wildcard",
+		"[[origin]]\nurl = \"https://ysbyty-câr.example\"":                                 "ASCII form",
+		"[[origin]]\nurl = \"https://a.example:443\"":                                      "own port",
+		"[[origin]]\nurl = \"https://a.example:\"":                                         "as browsers write it",
+		"[[origin]]\nurl = \"https://[0:0::1]\"":                                           "short form",
+		"[[origin]]\nurl = \"\"":                                                           "must begin with https://",
+		"[[origin]]\nurl = \"null\"":                                                       "must begin with https://",
+	} {
+		_, err := Parse([]byte(text))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s\ngot %v, want %q in it", text, err, want)
+		}
+	}
+}
+
+func TestOriginsOfThisComputerMayBeHTTP(t *testing.T) {
+	parse(t, "[[origin]]\nurl = \"http://localhost:8080\"\n[[origin]]\nurl = \"http://127.0.0.1:8080\"\n[[origin]]\nurl = \"https://[2001:db8::1]:8443\"\n[[origin]]\nurl=\"https://xn--cr-yka.example\"")
+}
+
+func TestACertificateIsUsableByUsagePolicyIssuerAndDates(t *testing.T) {
+	now := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+	oid, err := x509.ParseOID("1.2.826.0.1275.101.0.3.1.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := x509.Certificate{
+		KeyUsage: x509.KeyUsageDigitalSignature, Policies: []x509.OID{oid}, Issuer: pkix.Name{CommonName: "Test CA"},
+		NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(1, 0, 0),
+	}
+	p := parse(t, full)
+	for name, c := range map[string]struct {
+		change func(*x509.Certificate)
+		why    signin.Why
+	}{
+		"as it should be":        {func(*x509.Certificate) {}, ""},
+		"for clients":            {func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }, ""},
+		"for mail alone":         {func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection} }, "wrongUsage"},
+		"for binding signatures": {func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageContentCommitment }, "wrongUsage"},
+		"of another policy":      {func(c *x509.Certificate) { c.Policies = nil }, "wrongUsage"},
+		"of another issuer":      {func(c *x509.Certificate) { c.Issuer.CommonName = "Test CA 2" }, "wrongIssuer"},
+		"expired":                {func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Second) }, "expired"},
+		"not yet valid":          {func(c *x509.Certificate) { c.NotBefore = now.Add(time.Second) }, "notYetValid"},
+	} {
+		certificate := good
+		c.change(&certificate)
+		ok, why := p.Usable(signin.Key{Certificate: &certificate, Algorithm: "ES256"}, now)
+		if why != c.why || ok != (c.why == "") {
+			t.Errorf("%s: got %v %q, want %q", name, ok, why, c.why)
+		}
+	}
+	if ok, why := p.Usable(signin.Key{Certificate: &good}, now); ok || why != signin.WhyWrongUsage {
+		t.Errorf("a key of no known algorithm: got %v, %q", ok, why)
+	}
+}
+
+func FuzzParseNeverAllowsAnOriginThatIsNotHTTPS(f *testing.F) {
+	f.Add(full)
+	f.Add("[[origin]]\nurl = \"http://localhost:1\"")
+	f.Add("[[origin]]\nurl = \"https://[::1]\"")
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := Parse([]byte(text))
+		if err != nil {
+			return
+		}
+		for origin := range p.origins {
+			if !strings.HasPrefix(origin, "https://") && !strings.HasPrefix(origin, "http://") || origin != strings.ToLower(origin) {
+				t.Errorf("allowed %q", origin)
+			}
+		}
+	})
+}
