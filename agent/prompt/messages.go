@@ -1,0 +1,112 @@
+package prompt
+
+import (
+	"time"
+
+	"github.com/cardea-agent/cardea/agent/signin"
+)
+
+// wireVersion is the version of the frames. Agent and tray are installed
+// together, so it is named in hello for the log and compared by nobody yet.
+const wireVersion = 1
+
+// hello is the first frame of each end.
+type hello struct {
+	Protocol int    `json:"protocol"`
+	Version  string `json:"version"`
+}
+
+// unsupported answers a frame whose kind is unknown.
+type unsupported struct {
+	Kind kind `json:"kind"`
+}
+
+// superseded tells a tray that a newer one took its place.
+type superseded struct{}
+
+// opening asks the tray to begin a dialog. ID numbers the answer that is
+// awaited, here and in the messages below.
+type opening struct {
+	ID      uint64         `json:"id"`
+	Dialog  uint64         `json:"dialog"`
+	Origin  string         `json:"origin"`
+	Purpose signin.Purpose `json:"purpose"`
+	Holder  string         `json:"holder"`
+	Reader  string         `json:"reader"`
+	Lang    string         `json:"lang"`
+}
+
+// pinQuestion asks for a PIN in a dialog that is open.
+type pinQuestion struct {
+	ID        uint64 `json:"id"`
+	Dialog    uint64 `json:"dialog"`
+	TriesLeft int    `json:"triesLeft"` // signin.TriesUnknown when the card does not tell
+	Wrong     bool   `json:"wrong"`
+	LastTry   bool   `json:"lastTry"`
+}
+
+// keyQuestion lets the person choose one of several keys.
+type keyQuestion struct {
+	ID     uint64      `json:"id"`
+	Dialog uint64      `json:"dialog"`
+	Keys   []keyChoice `json:"keys"`
+}
+
+// keyChoice is signin.KeyChoice on the wire.
+type keyChoice struct {
+	Holder string    `json:"holder"`
+	Issuer string    `json:"issuer"`
+	Expiry time.Time `json:"expiry"`
+	Reader string    `json:"reader"`
+}
+
+// closing ends a dialog and its window.
+type closing struct {
+	Dialog uint64 `json:"dialog"`
+}
+
+// answer is every answer of the tray. Its frame's kind says which of the
+// fields beside ID has a meaning: Key with chosen, LastTry with pinFollows,
+// Code with failed.
+type answer struct {
+	ID      uint64      `json:"id"`
+	Key     int         `json:"key,omitzero"`
+	LastTry bool        `json:"lastTry,omitzero"`
+	Code    signin.Code `json:"code,omitzero"`
+}
+
+// Status is what the tray shows of readers and cards. It is the form that a
+// signin.Snapshot has on the wire.
+type Status struct {
+	Revision uint64         `json:"revision"`
+	State    signin.State   `json:"state"`
+	Readers  []ReaderStatus `json:"readers"`
+}
+
+// ReaderStatus is one reader of a Status. Holder and Expiry are of the card's
+// first certificate and empty when no card is in that the agent can speak to:
+// the tray belongs to the person whose card it is.
+type ReaderStatus struct {
+	Name    string          `json:"name"`
+	Keypad  bool            `json:"keypad"`
+	Status  signin.State    `json:"status"`
+	Pending bool            `json:"pending"`
+	PIN     signin.PINState `json:"pin"`
+	Holder  string          `json:"holder,omitzero"`
+	Expiry  time.Time       `json:"expiry,omitzero"`
+}
+
+// statusOf makes the wire form of a snapshot.
+func statusOf(s signin.Snapshot) Status {
+	status := Status{Revision: s.Revision, State: s.State, Readers: make([]ReaderStatus, 0, len(s.Readers))}
+	for _, r := range s.Readers {
+		reader := ReaderStatus{Name: r.Name, Keypad: r.Keypad, Status: r.Status, Pending: r.Pending, PIN: r.PIN}
+		if r.Card != nil {
+			if keys := r.Card.Keys(); len(keys) > 0 {
+				reader.Holder, reader.Expiry = keys[0].Holder(), keys[0].Certificate.NotAfter
+			}
+		}
+		status.Readers = append(status.Readers, reader)
+	}
+	return status
+}
