@@ -1,0 +1,202 @@
+package pcsc
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// grace is how long a call that has reached the card may go on after its
+// context ended: long enough for a signature, and for making the card forget a
+// PIN afterwards.
+const grace = 5 * time.Second
+
+// Card is a shared connection to the card in one reader, over a PC/SC context
+// of its own. A Card never turns to another card by itself: once its card was
+// pulled, every transaction fails with ErrCardRemoved. The one exception is a
+// reset (see Tx.WasReset). Its methods can be called from several goroutines.
+type Card struct {
+	reader string
+	calls  chan *call    // to the owner goroutine, one at a time
+	turn   chan struct{} // held by the transaction that has the card
+	quit   chan struct{} // closed by Close and when a call is given up
+	ended  chan struct{} // closed when the owner goroutine has let the card go
+	close  func()        // closes quit, once
+}
+
+// call is one piece of work for the owner.
+type call struct {
+	run     func(*owner) error
+	undo    func(*owner) // after a run that succeeded for nobody; may be nil
+	err     error        // of run; valid after done
+	settled atomic.Bool  // by the first of: run is back, the caller gave up
+	done    chan struct{}
+}
+
+// Connect opens the card in reader, shared with other programs, over T=0 or
+// T=1. It returns when ctx ends even if PC/SC does not; ctx does not bound the
+// life of the Card, Close ends it.
+func Connect(ctx context.Context, driver Driver, reader string) (*Card, error) {
+	c := &Card{
+		reader: reader,
+		calls:  make(chan *call),
+		turn:   make(chan struct{}, 1),
+		quit:   make(chan struct{}),
+		ended:  make(chan struct{}),
+	}
+	c.close = sync.OnceFunc(func() { close(c.quit) })
+	go c.own()
+	if err := c.do(ctx, 0, func(o *owner) error { return o.connect(driver, reader) }, nil); err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// Reader is the name of the reader that the card is in.
+func (c *Card) Reader() string { return c.reader }
+
+// Close lets the card go and leaves it as it is. A transaction that is still
+// under way is ended with a reset. Close returns when PC/SC has let go, or
+// after five seconds, when a reader hangs in a call: that call's end is then
+// awaited in the background.
+func (c *Card) Close() {
+	c.close()
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-c.ended:
+	case <-timer.C:
+	}
+}
+
+// own runs calls until the Card is closed.
+func (c *Card) own() {
+	defer close(c.ended)
+	o := &owner{}
+	defer o.release()
+	for {
+		select {
+		case <-c.quit:
+			return
+		case work := <-c.calls:
+			work.err = work.run(o)
+			switch {
+			case work.settled.CompareAndSwap(false, true):
+				close(work.done)
+			case work.err == nil && work.undo != nil:
+				work.undo(o)
+			}
+		}
+	}
+}
+
+// do has the owner run a call and waits for it until ctx ends. With patience it
+// waits that much longer, and closes the Card when that was not enough.
+func (c *Card) do(ctx context.Context, patience time.Duration, run func(*owner) error, undo func(*owner)) error {
+	work := &call{run: run, undo: undo, done: make(chan struct{})}
+	over := ctx.Done()
+	if patience > 0 {
+		over = nil // within a transaction the owner is free
+	}
+	select {
+	case c.calls <- work:
+	case <-c.quit:
+		return ErrClosed
+	case <-over:
+		return context.Cause(ctx)
+	}
+	select {
+	case <-work.done:
+		return work.err
+	case <-ctx.Done():
+	}
+	if patience > 0 {
+		timer := time.NewTimer(patience)
+		defer timer.Stop()
+		select {
+		case <-work.done:
+			return work.err
+		case <-timer.C:
+		}
+	}
+	if !work.settled.CompareAndSwap(false, true) {
+		<-work.done // it came back at this very moment
+		return work.err
+	}
+	if patience > 0 {
+		c.close()
+		return errors.Join(context.Cause(ctx), ErrUnresponsive)
+	}
+	return context.Cause(ctx)
+}
+
+// owner is the state of the goroutine that alone calls PC/SC for a Card. A call
+// in C cannot be cancelled: callers stop waiting for it, and the owner tidies
+// up when it is back.
+type owner struct {
+	reader  string
+	context Context
+	handle  Handle
+	within  bool // a transaction was begun and not ended
+}
+
+func (o *owner) connect(driver Driver, reader string) (err error) {
+	o.reader = reader
+	if o.context, err = driver.Establish(); err != nil {
+		return opError("establish a context", "", err)
+	}
+	o.handle, err = o.context.Connect(reader, ShareShared, ProtocolAny)
+	return opError("connect", reader, err)
+}
+
+// begin starts a transaction and reports whether the card was reset before: a
+// connection must be taken up again then.
+func (o *owner) begin() (wasReset bool, err error) {
+	err = o.handle.BeginTransaction()
+	if code, ok := errors.AsType[Code](err); ok && code.Kind() == ErrCardReset {
+		wasReset = true
+		if err = o.handle.Reconnect(ShareShared, ProtocolAny, LeaveCard); err != nil {
+			return true, o.error("reconnect", err)
+		}
+		err = o.handle.BeginTransaction()
+	}
+	o.within = err == nil
+	return wasReset, o.error("begin a transaction", err)
+}
+
+func (o *owner) end(d Disposition) error {
+	err := o.handle.EndTransaction(d)
+	o.within = err != nil
+	return o.error("end a transaction", err)
+}
+
+func (o *owner) transmit(command []byte) ([]byte, error) {
+	response, err := o.handle.Transmit(command)
+	return response, o.error("transmit", err)
+}
+
+// error is opError on a connection that had a card: no card is a removed one.
+func (o *owner) error(op string, err error) error {
+	if errors.Is(err, NoSmartcard) {
+		err = RemovedCard
+	}
+	return opError(op, o.reader, err)
+}
+
+// release gives everything back. A transaction that nobody could end is ended
+// with a reset: a PIN may have been verified in it. Errors are those of a card,
+// a reader or a service that is gone, and gone is what they should be.
+func (o *owner) release() {
+	if o.handle != nil {
+		if o.within {
+			_ = o.handle.EndTransaction(ResetCard)
+		}
+		_ = o.handle.Disconnect(LeaveCard)
+	}
+	if o.context != nil {
+		_ = o.context.Release()
+	}
+}
