@@ -1,0 +1,354 @@
+// Package signintest has one fake for each seam of package signin: cards that
+// are put in and pulled by the test, a prompt whose answers the test gives,
+// rules that are values. They keep what was asked of them, so that a test can
+// say that a card was not touched.
+//
+// It is for tests alone and holds no logic of the product.
+package signintest
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cardea-agent/cardea/agent/signin"
+)
+
+// Cards is a signin.Cards whose snapshot the test sets.
+type Cards struct {
+	mu       sync.Mutex
+	snapshot signin.Snapshot
+	changed  chan struct{}
+}
+
+// NewCards returns Cards with one empty reader.
+func NewCards() *Cards {
+	return &Cards{snapshot: signin.Snapshot{State: signin.NoCard, Readers: []signin.Reader{{Name: "Reader 1", Status: signin.NoCard}}}, changed: make(chan struct{})}
+}
+
+// Snapshot returns what was set last.
+func (c *Cards) Snapshot() (signin.Snapshot, <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.snapshot, c.changed
+}
+
+// Set replaces the snapshot.
+func (c *Cards) Set(state signin.State, readers ...signin.Reader) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.snapshot = signin.Snapshot{Revision: c.snapshot.Revision + 1, State: state, Readers: readers}
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// Insert puts a card into the one reader.
+func (c *Cards) Insert(card *Card) {
+	c.Set(signin.Ready, signin.Reader{Name: card.Reader(), Status: signin.Ready, Card: card, PIN: signin.PINOk})
+}
+
+// Remove empties the one reader; the card's Gone is closed first.
+func (c *Cards) Remove(card *Card) {
+	card.Pull()
+	c.Set(signin.NoCard, signin.Reader{Name: card.Reader(), Status: signin.NoCard})
+}
+
+// Card is a signin.Card with a PIN, a counter and a key in memory.
+type Card struct {
+	PIN        string
+	SignError  error // returned by Sign before anything is looked at
+	TriesError error
+
+	number uint64
+	gone   chan struct{}
+	pull   func()
+	keys   []signin.Key
+	signer crypto.Signer
+	busy   atomic.Bool
+
+	mu    sync.Mutex
+	tries int
+	calls int
+}
+
+var insertions atomic.Uint64
+
+// NewCard returns a card with one key, the PIN 123456 and three tries.
+func NewCard(t testing.TB, holder string) *Card {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: holder},
+		NotBefore: time.Now().AddDate(-20, 0, 0), NotAfter: time.Now().AddDate(20, 0, 0), KeyUsage: x509.KeyUsageDigitalSignature,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Card{PIN: "123456", tries: 3, signer: key, keys: []signin.Key{{ID: "9A", Certificate: certificate, Algorithm: "ES256"}}}
+	return c.Again()
+}
+
+// Again is the same card at its next insertion.
+func (c *Card) Again() *Card {
+	gone := make(chan struct{})
+	return &Card{
+		PIN: c.PIN, tries: c.tries, signer: c.signer, keys: c.keys,
+		number: insertions.Add(1), gone: gone, pull: sync.OnceFunc(func() { close(gone) }),
+	}
+}
+
+// Pull closes Gone.
+func (c *Card) Pull() { c.pull() }
+
+// SetTries sets the counter.
+func (c *Card) SetTries(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tries = n
+}
+
+// Calls counts the operations that would have reached the card.
+func (c *Card) Calls() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.calls
+}
+
+// Insertion, Reader, Gone and Keys are signin.Card's.
+func (c *Card) Insertion() uint64     { return c.number }
+func (c *Card) Reader() string        { return "Reader 1" }
+func (c *Card) Gone() <-chan struct{} { return c.gone }
+func (c *Card) Keys() []signin.Key    { return c.keys }
+
+// SetKeys replaces the keys.
+func (c *Card) SetKeys(keys ...signin.Key) { c.keys = keys }
+
+// Tries returns the counter.
+func (c *Card) Tries(context.Context) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls++
+	return c.tries, c.TriesError
+}
+
+// Acquire takes the card for one operation.
+func (c *Card) Acquire() (func(), error) {
+	if !c.busy.CompareAndSwap(false, true) {
+		return nil, &signin.Error{Code: signin.CodeBusy}
+	}
+	return func() { c.busy.Store(false) }, nil
+}
+
+// Sign signs when the PIN is right, and counts when it is wrong.
+func (c *Card) Sign(_ context.Context, _ signin.Key, pin *signin.PIN, allowLastTry bool, hash crypto.Hash, digest []byte) (signature []byte, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls++
+	select {
+	case <-c.gone:
+		pin.Wipe()
+		return nil, &signin.Error{Code: signin.CodeCardRemoved}
+	default:
+	}
+	err = pin.Use(func(b []byte) error {
+		switch {
+		case c.SignError != nil:
+			return c.SignError
+		case c.tries == 0:
+			return &signin.Error{Code: signin.CodePINBlocked}
+		case c.tries == 1 && !allowLastTry:
+			return signin.ErrLastTry
+		case !bytes.Equal(b, []byte(c.PIN)):
+			c.tries--
+			return &signin.Error{Code: signin.CodePINWrong, TriesLeft: c.tries}
+		}
+		c.tries = 3
+		signature, err = c.signer.Sign(rand.Reader, digest, hash)
+		return err
+	})
+	return signature, err
+}
+
+// Asked is one asking for a PIN that a test answers.
+type Asked struct {
+	About    signin.About
+	Question signin.PINQuestion
+	Choices  []signin.KeyChoice
+	Closed   <-chan struct{} // closed with the window
+	answer   chan answer
+}
+
+type answer struct {
+	pin    signin.PINAnswer
+	choice int
+	err    error
+}
+
+// Type answers with a PIN.
+func (a Asked) Type(pin string) {
+	a.answer <- answer{pin: signin.PINAnswer{PIN: signin.NewPIN([]byte(pin)), LastTry: a.Question.LastTry}}
+}
+
+// TypeWithout answers with a PIN and without the extra yes.
+func (a Asked) TypeWithout(pin string) {
+	a.answer <- answer{pin: signin.PINAnswer{PIN: signin.NewPIN([]byte(pin))}}
+}
+
+// Choose answers with the number of a key.
+func (a Asked) Choose(n int) { a.answer <- answer{choice: n} }
+
+// Fail answers with an error, such as the person's no.
+func (a Asked) Fail(err error) { a.answer <- answer{err: err} }
+
+// Cancel answers with the person's no.
+func (a Asked) Cancel() { a.Fail(&signin.Error{Code: signin.CodeCancelled}) }
+
+// Prompter is a signin.Prompter whose askings arrive on Asked.
+type Prompter struct {
+	Asked     chan Asked
+	OpenError error
+	open      atomic.Int32
+}
+
+// NewPrompter returns a Prompter.
+func NewPrompter() *Prompter { return &Prompter{Asked: make(chan Asked)} }
+
+// Windows is how many windows are open.
+func (p *Prompter) Windows() int { return int(p.open.Load()) }
+
+// Open opens a window.
+func (p *Prompter) Open(ctx context.Context, about signin.About) (signin.Dialog, error) {
+	if p.OpenError != nil {
+		return nil, p.OpenError
+	}
+	p.open.Add(1)
+	closed := make(chan struct{})
+	return &dialog{p: p, about: about, closed: closed, close: sync.OnceFunc(func() { p.open.Add(-1); close(closed) })}, nil
+}
+
+type dialog struct {
+	p      *Prompter
+	about  signin.About
+	closed chan struct{}
+	close  func()
+}
+
+func (d *dialog) ask(ctx context.Context, a Asked) (answer, error) {
+	a.About, a.Closed, a.answer = d.about, d.closed, make(chan answer, 1)
+	select {
+	case d.p.Asked <- a:
+	case <-ctx.Done():
+		return answer{}, ctx.Err()
+	}
+	select {
+	case got := <-a.answer:
+		return got, got.err
+	case <-ctx.Done():
+		return answer{}, ctx.Err()
+	}
+}
+
+func (d *dialog) AskPIN(ctx context.Context, q signin.PINQuestion) (signin.PINAnswer, error) {
+	a, err := d.ask(ctx, Asked{Question: q})
+	return a.pin, err
+}
+
+func (d *dialog) ChooseKey(ctx context.Context, keys []signin.KeyChoice) (int, error) {
+	a, err := d.ask(ctx, Asked{Choices: keys})
+	return a.choice, err
+}
+
+func (d *dialog) Close() { d.close() }
+
+// Rules are signin.Rules as values.
+type Rules struct {
+	Unusable map[string]signin.Why // by holder
+	Rule     signin.Removal
+	Groups   map[string]string // of origins
+	Limit    time.Duration
+}
+
+// Usable, Removal, SameGroup and SessionLimit are signin.Rules's.
+func (r *Rules) Usable(k signin.Key, _ time.Time) (bool, signin.Why) {
+	why := r.Unusable[k.Holder()]
+	return why == "", why
+}
+func (r *Rules) Removal(string) signin.Removal { return r.Rule }
+func (r *Rules) SameGroup(a, b string) bool {
+	return a == b || r.Groups[a] != "" && r.Groups[a] == r.Groups[b]
+}
+func (r *Rules) SessionLimit() time.Duration {
+	if r.Limit == 0 {
+		return time.Hour
+	}
+	return r.Limit
+}
+
+// Audit keeps the events.
+type Audit struct {
+	mu     sync.Mutex
+	events []signin.Event
+}
+
+// Record keeps an event.
+func (a *Audit) Record(e signin.Event) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.events = append(a.events, e)
+}
+
+// Outcomes returns the outcomes in order.
+func (a *Audit) Outcomes() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var out []string
+	for _, e := range a.events {
+		out = append(out, e.Outcome)
+	}
+	return out
+}
+
+// Tokens is a signin.Tokens whose token shows what was signed.
+type Tokens struct{ FinishError error }
+
+// Compose hashes origin and nonce.
+func (Tokens) Compose(_ signin.Key, origin, nonce string) (crypto.Hash, []byte, error) {
+	h := crypto.SHA256.New()
+	_, _ = h.Write([]byte(origin + nonce))
+	return crypto.SHA256, h.Sum(nil), nil
+}
+
+// Finish returns a token with the certificate's holder as its certificate.
+func (t Tokens) Finish(k signin.Key, _ crypto.Hash, digest, signature []byte) (signin.Token, error) {
+	if t.FinishError != nil {
+		return signin.Token{}, t.FinishError
+	}
+	return signin.Token{UnverifiedCertificate: k.Holder(), Algorithm: k.Algorithm, Format: "test", Signature: string(signature)}, nil
+}
+
+var (
+	_ signin.Cards    = (*Cards)(nil)
+	_ signin.Card     = (*Card)(nil)
+	_ signin.Prompter = (*Prompter)(nil)
+	_ signin.Rules    = (*Rules)(nil)
+	_ signin.Audit    = (*Audit)(nil)
+	_ signin.Tokens   = Tokens{}
+)
