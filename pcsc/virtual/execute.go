@@ -10,8 +10,9 @@ import (
 // bytes are its version and may be left out in SELECT.
 var pivAID = []byte{0xA0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00, 0x01, 0x00}
 
-// pivAIDShort is the length of the identifier without its version.
-const pivAIDShort = 9
+// pivAIDShort is how much of the identifier SELECT must have: piv-go and some YubiKey
+// tools send the registered application provider alone.
+const pivAIDShort = 5
 
 // yubiKeyVersion is the firmware version that the YubiKey tools are told: the
 // first one whose serial number can be asked for inside PIV has a 5 in front.
@@ -140,7 +141,12 @@ func (c *Card) respond(cmd command, data []byte) []byte {
 	if exact && !cmd.extended && cmd.expected > len(data) && cmd.expected < 256 {
 		return statusWord(swWrongLe | uint16(len(data)))
 	}
-	n := min(cmd.expected, len(data))
+	expected := cmd.expected
+	if expected == 0 && !c.profile.Quirks.StrictLe {
+		// yubico-piv-tool asks without Le and wants the answer, as YubiKeys give it.
+		expected = 256
+	}
+	n := min(expected, len(data))
 	answer := slices.Clone(data[:n])
 	c.response = slices.Clone(data[n:])
 	return append(answer, c.moreData()...)

@@ -82,6 +82,9 @@ type Quirks struct {
 	// ExactLength makes GET DATA, SELECT and GET RESPONSE answer 6Cxx to a short
 	// Le that is larger than what there is, as cards that speak T=0 inside do.
 	ExactLength bool
+	// StrictLe answers 61xx to a command without Le, where other cards take it
+	// for Le = 00.
+	StrictLe bool
 	// NoExtended makes the card refuse extended-length commands with 6700.
 	NoExtended bool
 	// NoDiscovery leaves the Discovery object out.
