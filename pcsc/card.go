@@ -146,10 +146,10 @@ type owner struct {
 func (o *owner) connect(driver Driver, reader string) (err error) {
 	o.reader = reader
 	if o.context, err = driver.Establish(); err != nil {
-		return opError("establish a context", "", err)
+		return opError(opEstablish, "", err)
 	}
 	o.handle, err = o.context.Connect(reader, ShareShared, ProtocolAny)
-	return opError("connect", reader, err)
+	return opError(opConnect, reader, err)
 }
 
 // begin starts a transaction and reports whether the card was reset before: a

@@ -60,9 +60,20 @@ func (e *Error) Error() string {
 // Unwrap returns the kind and the code.
 func (e *Error) Unwrap() []error { return []error{e.Code.Kind(), e.Code} }
 
+// The operations at which pcscd asks polkit whether it may serve us.
+const (
+	opEstablish = "establish a context"
+	opConnect   = "connect"
+)
+
 // opError makes an error of a Driver say what was attempted.
 func opError(op, reader string, err error) error {
 	if code, ok := errors.AsType[Code](err); ok {
+		// pcsc-lite takes a connection that was reset for polkit's refusal.
+		// Later it is the daemon that went.
+		if code == SecurityViolation && op != opEstablish && op != opConnect {
+			code = CommError
+		}
 		return &Error{Op: op, Reader: reader, Code: code}
 	}
 	if err != nil {

@@ -80,6 +80,10 @@ func TestAnErrorSaysWhatFailedAndWhatToDo(t *testing.T) {
 		{opError("transmit", "Reader 1", Code(0xDEAD)),
 			`pcsc: transmit "Reader 1": the smartcard service failed: unknown PC/SC code (0000DEAD)`},
 		{opError("transmit", "Reader 1", errors.New("odd")), `pcsc: transmit: odd`},
+		{opError(opEstablish, "", SecurityViolation),
+			`pcsc: establish a context: access to the smartcard service is denied: SCARD_W_SECURITY_VIOLATION (8010006A)`},
+		{opError("transmit", "Reader 1", SecurityViolation), // a service that ended under a call
+			`pcsc: transmit "Reader 1": the smartcard service is not running: SCARD_F_COMM_ERROR (80100013)`},
 	}
 	for _, test := range tests {
 		if got := test.err.Error(); got != test.want {

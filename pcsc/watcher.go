@@ -151,7 +151,7 @@ func (w *Watcher) publish(s Snapshot) {
 func (w *Watcher) session(ctx context.Context) (worked bool, err error) {
 	pc, err := w.driver.Establish()
 	if err != nil {
-		return false, opError("establish a context", "", err)
+		return false, opError(opEstablish, "", err)
 	}
 	defer func() { _ = pc.Release() }() // of a service that died: nothing to do about an error
 	pnp, err := knowsPnP(pc)
