@@ -1,0 +1,105 @@
+package main_test
+
+import (
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var (
+	markdownLink    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	markdownHeading = regexp.MustCompile(`(?m)^#{1,6} +(.+?) *$`)
+	codeBlock       = regexp.MustCompile("(?ms)^```.*?^```$")
+	makeTarget      = regexp.MustCompile("`make ([a-z][a-z0-9-]*)")
+	notInAnchor     = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+)
+
+func TestDocsLinkToWhatExists(t *testing.T) {
+	t.Parallel()
+	links := 0
+	for file, text := range docs(t) {
+		for _, match := range markdownLink.FindAllStringSubmatch(text, -1) {
+			target, err := url.Parse(match[1])
+			if err != nil {
+				t.Errorf("%s: %v", file, err)
+				continue
+			}
+			if target.IsAbs() {
+				continue // elsewhere, and this test needs no network
+			}
+			links++
+			path := file
+			if target.Path != "" {
+				path = filepath.Join(filepath.Dir(file), filepath.FromSlash(target.Path))
+			}
+			if _, err := os.Stat(path); err != nil {
+				t.Errorf("%s links to %s: %v", file, match[1], err)
+				continue
+			}
+			if target.Fragment != "" && !hasHeading(t, path, target.Fragment) {
+				t.Errorf("%s links to %s: there is no such heading", file, match[1])
+			}
+		}
+	}
+	if links == 0 {
+		t.Error("no link was found")
+	}
+}
+
+func TestDocsNameOnlyMakeTargetsThatExist(t *testing.T) {
+	t.Parallel()
+	makefile, err := os.ReadFile("../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for file, text := range docs(t) {
+		for _, match := range makeTarget.FindAllStringSubmatch(text, -1) {
+			named++
+			if !strings.Contains(string(makefile), "\n"+match[1]+":") {
+				t.Errorf("%s names make %s, and the Makefile has no such target", file, match[1])
+			}
+		}
+	}
+	if named == 0 {
+		t.Error("no make target is named in the docs")
+	}
+}
+
+// docs returns the README and the pages of docs/, without their code blocks.
+func docs(t *testing.T) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := map[string]string{}
+	for _, file := range append(files, "../README.md") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[file] = codeBlock.ReplaceAllString(string(text), "")
+	}
+	return texts
+}
+
+// hasHeading reports whether a page has a heading with that anchor, which is
+// the heading in lower case, without punctuation, and with hyphens for spaces.
+func hasHeading(t *testing.T, path, anchor string) bool {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, match := range markdownHeading.FindAllStringSubmatch(codeBlock.ReplaceAllString(string(text), ""), -1) {
+		heading := notInAnchor.ReplaceAllString(strings.ToLower(match[1]), "")
+		if strings.ReplaceAll(heading, " ", "-") == anchor {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,292 @@
+package main_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"go/parser"
+	"go/token"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The import rules of the rooms, as docs/develop.md states them. They are
+// held for each system that Cardea runs on: an import in a file for Windows
+// alone counts too.
+
+const module = "github.com/cardea-agent/cardea/"
+
+// platforms are the systems that the rules are held for.
+var platforms = []string{"linux", "windows", "darwin"}
+
+// Besides packages, a rule's list may name these.
+const (
+	std     = "the standard library"
+	foreign = "packages of other modules"
+)
+
+// A rule says what a package may import. Packages of this module are named
+// below its root, as in "agent/signin"; "pcsc/..." is pcsc and all below it.
+type rule struct {
+	of    string   // whose imports
+	only  []string // what may be imported directly; nil for anything
+	never []string // what may not be reached, directly or through others
+	why   string
+}
+
+var rules = []rule{
+	{
+		of: "agent/signin", only: []string{std},
+		why: "the use cases must be readable and testable without a reader, a socket or a window",
+	},
+	{
+		of: "pcsc", only: []string{std, "golang.org/x/sys/...", "golang.org/x/sync/...", "github.com/ebfe/scard"},
+		why: "code beside a C library is kept small enough to be read in one go",
+	},
+	{
+		of: "pcsc/apdu", only: []string{std},
+		why: "what reads a card's bytes depends on nothing that could hide a fault",
+	},
+	{
+		of: "pcsc/piv", only: []string{std, "pcsc", "pcsc/apdu"},
+		why: "what a card is told can be checked by reading three packages",
+	},
+	{
+		of: "pcsc/...", never: []string{"agent/...", "ui/...", "web/..."},
+		why: "card code knows nothing of pages and people, so it can be used and checked by itself",
+	},
+	{
+		of: "ui/...", only: []string{std, foreign, "ui/...", "agent/prompt/...", "agent/signin", "agent/protocol"},
+		never: []string{"pcsc/...", "agent/card", "agent/session", "agent/endpoint"},
+		why:   "what draws windows must not be able to sign",
+	},
+	{
+		of: "agent", never: []string{"pcsc/virtual/...", "pcsc/pcscdtest", "testdata/...", "fyne.io/fyne/v2/...", "web/..."},
+		why: "the agent that is installed has no simulated card, no key, no window and no site in it",
+	},
+	{
+		of: "ui", never: []string{"pcsc/virtual/...", "testdata/...", "github.com/coder/websocket/..."},
+		why: "the tray that is installed has no simulated card and no key in it, and no door to pages",
+	},
+	{
+		of: "agent/demo", never: []string{"fyne.io/fyne/v2/..."},
+		why: "the demo starts the tray as a program of its own, as an installed agent has it",
+	},
+	{
+		of: "web/verify/...", never: []string{"agent/...", "pcsc/...", "ui/..."},
+		why: "a site's server takes the verifier and nothing of the agent",
+	},
+}
+
+// An owner is the one room that imports a foreign library, tests aside.
+type owner struct {
+	library, room, why string
+}
+
+var owners = []owner{
+	{"github.com/ebfe/scard", "pcsc", "its faults are handled in one place, and a fake fits above that place"},
+	{"fyne.io/fyne/v2/...", "ui/...", "a program without windows must not load OpenGL"},
+	{"github.com/coder/websocket/...", "agent/endpoint", "pages come in by one door, behind its checks"},
+}
+
+// pkg is what "go list -json" tells of a package.
+type pkg struct {
+	ImportPath string
+	Standard   bool
+	Imports    []string
+	Deps       []string
+}
+
+func TestPackagesImportOnlyWhatTheirRoomAllows(t *testing.T) {
+	t.Parallel()
+	everywhere := map[string]pkg{}
+	for _, platform := range platforms {
+		packages := list(t, platform)
+		maps.Copy(everywhere, packages)
+		for _, r := range rules {
+			for _, p := range named(packages, r.of) {
+				r.check(t, packages, p)
+			}
+		}
+		for _, o := range owners {
+			o.check(t, packages)
+		}
+	}
+	// A rule about a package that was renamed would hold for ever.
+	for _, name := range namesInRules() {
+		if len(named(everywhere, name)) == 0 {
+			t.Errorf("a rule names %s, and no package has that name", name)
+		}
+	}
+}
+
+// namesInRules returns every package name that the rules use.
+func namesInRules() []string {
+	var names []string
+	for _, r := range rules {
+		names = slices.Concat(names, []string{r.of}, r.only, r.never)
+	}
+	for _, o := range owners {
+		names = append(names, o.library, o.room)
+	}
+	slices.Sort(names)
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool {
+		// The last two are allowed to a room that does not need them now.
+		return name == std || name == foreign ||
+			name == "golang.org/x/sys/..." || name == "golang.org/x/sync/..."
+	})
+}
+
+// check reports each import of p that the rule does not allow.
+func (r rule) check(t *testing.T, packages map[string]pkg, p pkg) {
+	t.Helper()
+	for _, path := range p.Imports {
+		if r.only != nil && !r.allows(packages[path]) {
+			t.Errorf("%s imports %s, against the rule for %s: %s", p.ImportPath, path, r.of, r.why)
+		}
+	}
+	for _, path := range p.Deps {
+		for _, banned := range r.never {
+			if matches(banned, path) {
+				t.Errorf("%s reaches %s, against the rule for %s: %s", p.ImportPath, path, r.of, r.why)
+			}
+		}
+	}
+}
+
+func (r rule) allows(p pkg) bool {
+	if p.Standard {
+		return slices.Contains(r.only, std)
+	}
+	if !isOurs(p.ImportPath) && slices.Contains(r.only, foreign) {
+		return true
+	}
+	return slices.ContainsFunc(r.only, func(name string) bool { return matches(name, p.ImportPath) })
+}
+
+// check reports each import of the library outside of its room. A package
+// whose name ends in "test" is for tests and may drive what it likes.
+func (o owner) check(t *testing.T, packages map[string]pkg) {
+	t.Helper()
+	for _, p := range packages {
+		if !isOurs(p.ImportPath) || matches(o.room, p.ImportPath) || strings.HasSuffix(p.ImportPath, "test") {
+			continue
+		}
+		for _, path := range p.Imports {
+			if matches(o.library, path) {
+				t.Errorf("%s imports %s; only %s may: %s", p.ImportPath, path, o.room, o.why)
+			}
+		}
+	}
+}
+
+func isOurs(path string) bool { return strings.HasPrefix(path, module) }
+
+// matches reports whether path is a package that a rule's name stands for.
+func matches(name, path string) bool {
+	if top, _, _ := strings.Cut(name, "/"); !strings.Contains(top, ".") {
+		name = module + name
+	}
+	root, andBelow := strings.CutSuffix(name, "/...")
+	return path == root || andBelow && strings.HasPrefix(path, root+"/")
+}
+
+// named returns the packages that a rule's name stands for.
+func named(packages map[string]pkg, name string) []pkg {
+	var found []pkg
+	for path, p := range packages {
+		if matches(name, path) {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+// list returns all packages of this module and all that they need, as the
+// go command sees them for one platform.
+func list(t *testing.T, platform string) map[string]pkg {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=ImportPath,Standard,Imports,Deps", "./...")
+	cmd.Dir = ".."
+	cmd.Env = append(os.Environ(), "GOOS="+platform, "GOARCH=amd64", "CGO_ENABLED=1")
+	out, err := cmd.Output()
+	if err != nil {
+		if failed, ok := errors.AsType[*exec.ExitError](err); ok {
+			t.Fatalf("%v\n%s", err, failed.Stderr)
+		}
+		t.Fatal(err)
+	}
+	packages := map[string]pkg{}
+	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		err := decoder.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return packages
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		packages[p.ImportPath] = p
+	}
+}
+
+// A package comment is a short manual: what the package is for, what it never
+// does and how it is tested.
+func TestEveryPackageHasOneCommentThatSaysWhatItNeverDoes(t *testing.T) {
+	t.Parallel()
+	comments := packageComments(t)
+	for _, folder := range slices.Sorted(maps.Keys(comments)) {
+		found := comments[folder]
+		if len(found) != 1 {
+			t.Errorf("%s has %d package comments, want 1", folder, len(found))
+			continue
+		}
+		if strings.Count(found[0], "\n") < 3 {
+			t.Errorf("%s: the package comment is shorter than three lines", folder)
+		}
+		if !strings.Contains(strings.ToLower(found[0]), "never") {
+			t.Errorf("%s: the package comment does not say what the package never does", folder)
+		}
+	}
+}
+
+// packageComments reads the package comments below the root, by folder. It
+// opens every Go file, which also tells the go command's cache of test
+// results that this package's tests depend on all of them.
+func packageComments(t *testing.T) map[string][]string {
+	t.Helper()
+	comments := map[string][]string{}
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && slices.Contains([]string{".git", "build", "node_modules"}, entry.Name()) {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.PackageClauseOnly|parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		folder := filepath.Dir(path)
+		found := comments[folder]
+		if file.Doc != nil {
+			found = append(found, file.Doc.Text())
+		}
+		comments[folder] = found
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return comments
+}
