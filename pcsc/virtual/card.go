@@ -161,20 +161,23 @@ func (c *Card) Transmit(ctx context.Context, raw []byte) ([]byte, error) {
 	if ctx.Err() != nil {
 		return nil, ErrRemoved
 	}
-	start := time.Now()
 	c.log.count()
+	answer, err := c.answer(ctx, raw)
+	c.log.add(raw, answer)
+	return answer, err
+}
+
+// answer is the card's script, its work and its slowness. Called with the lock held.
+func (c *Card) answer(ctx context.Context, raw []byte) ([]byte, error) {
 	fault := c.script.next(raw)
 	if fault.before != nil {
-		answer, err := fault.before(ctx)
-		if answer != nil || err != nil {
-			c.log.add(raw, answer)
+		if answer, err := fault.before(ctx); answer != nil || err != nil {
 			return answer, err
 		}
 	}
+	start := time.Now()
 	answer, work := c.execute(raw)
-	c.log.add(raw, answer)
-	timing := &c.profile.Timing
-	if !timing.instant() {
+	if timing := &c.profile.Timing; !timing.instant() {
 		busy := timing.command(len(raw), len(answer)) + timing.operation(work)
 		if err := wait(ctx, busy-time.Since(start)); err != nil {
 			return nil, err
