@@ -3,6 +3,9 @@
 //
 // It is types, tables and strict decoding alone. It never opens a connection
 // and never decides who may ask. Golden files in testdata/protocol hold an
-// example of every message; asyncapi.yaml, docs/errors.md and the client's
-// types come from the same tables, and tests hold them together.
+// example of every message. docs/errors.md and the client's types are generated
+// from the same tables by gen, whose tests also hold asyncapi.yaml to them.
+// Decoding is fuzzed.
 package protocol
+
+//go:generate go run ./gen
