@@ -137,7 +137,8 @@ func (o operation) do(a *application) ([]byte, error) {
 	template = apdu.AppendTLV(template, tagChallenge, o.input)
 	r, err := a.send(apdu.Command{
 		INS: apdu.InsGeneralAuthenticate, P1: o.algorithm, P2: byte(o.slot),
-		Data: apdu.AppendTLV(nil, tagTemplate, template), Le: 256,
+		Data: apdu.AppendTLV(nil, tagTemplate, template),
+		Le:   max(256, len(o.input)+8), // the signature with two tags and lengths
 	})
 	if err != nil {
 		return nil, err
