@@ -143,13 +143,19 @@ type owner struct {
 	within  bool // a transaction was begun and not ended
 }
 
-func (o *owner) connect(driver Driver, reader string) (err error) {
+func (o *owner) connect(driver Driver, reader string) error {
 	o.reader = reader
-	if o.context, err = driver.Establish(); err != nil {
+	pc, err := driver.Establish()
+	if err != nil {
 		return opError(opEstablish, "", err)
 	}
-	o.handle, err = o.context.Connect(reader, ShareShared, ProtocolAny)
-	return opError(opConnect, reader, err)
+	o.context = pc
+	handle, err := pc.Connect(reader, ShareShared, ProtocolAny)
+	if err != nil {
+		return opError(opConnect, reader, err)
+	}
+	o.handle = handle
+	return nil
 }
 
 // begin starts a transaction and reports whether the card was reset before: a
