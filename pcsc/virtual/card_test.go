@@ -315,7 +315,7 @@ func FuzzCard(f *testing.F) {
 		f.Add(raw, raw)
 	}
 	ca := virtual.NewCA("Test CA")
-	profile := virtual.P256("Robin Example").With(func(p *virtual.Profile) { p.PIN, p.PUK = "86420975", "97531864" })
+	profile := virtual.P256("Robin Example").With(func(p *virtual.Profile) { p.PIN, p.PUK, p.Keys = "86420975", "97531864", p.Keys[:2] })
 	f.Fuzz(func(t *testing.T, first, second []byte) {
 		card := virtual.NewCard(ca, profile)
 		for _, command := range [][]byte{first, second, first} {
@@ -328,3 +328,5 @@ func FuzzCard(f *testing.F) {
 		}
 	})
 }
+
+func hexadecimal(b []byte) string { return fmt.Sprintf("%X", b) }
