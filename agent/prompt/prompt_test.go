@@ -1,0 +1,426 @@
+//go:build linux || darwin
+
+package prompt
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cardea-agent/cardea/agent/signin"
+)
+
+func TestAPINTravelsFromTheTrayToTheAgent(t *testing.T) {
+	path := socketPath(t)
+	fake := newFake()
+	var seen signin.About
+	var asked []signin.PINQuestion
+	fake.open = func(_ context.Context, a signin.About) error { seen = a; return nil }
+	fake.askPIN = func(ctx context.Context, q signin.PINQuestion) (signin.PINAnswer, error) {
+		asked = append(asked, q)
+		return answerWith(canary)(ctx, q)
+	}
+	server, _ := startServer(t, path, io.Discard)
+	startTray(t, path, fake, io.Discard)
+
+	d, err := server.Open(t.Context(), about)
+	if err != nil {
+		t.Fatal(err)
+	}
+	questions := []signin.PINQuestion{{TriesLeft: 3}, {TriesLeft: 1, Wrong: true, LastTry: true}, {TriesLeft: signin.TriesUnknown}}
+	for _, q := range questions {
+		a, err := d.AskPIN(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := pinOf(t, a); got != canary || a.LastTry != q.LastTry {
+			t.Errorf("answer %q, last try %v", got, a.LastTry)
+		}
+	}
+	d.Close()
+	d.Close()
+	<-fake.closed
+	if seen != about {
+		t.Errorf("the tray showed %+v, want %+v", seen, about)
+	}
+	if !slices.Equal(asked, questions) {
+		t.Errorf("the tray was asked %+v", asked)
+	}
+	if _, err := d.AskPIN(t.Context(), questions[0]); signin.CodeOf(err) != signin.CodeCancelled {
+		t.Errorf("asking in a closed dialog: %v", err)
+	}
+}
+
+func TestAKeyIsChosenByItsNumber(t *testing.T) {
+	path := socketPath(t)
+	keys := []signin.KeyChoice{
+		{Holder: "A", Issuer: "CA 1", Expiry: time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC), Reader: "R1"},
+		{Holder: "B", Issuer: "CA 2", Expiry: time.Date(2028, 1, 2, 3, 4, 5, 0, time.UTC), Reader: "R2"},
+	}
+	fake := newFake()
+	fake.chooseKey = func(_ context.Context, got []signin.KeyChoice) (int, error) {
+		if !slices.Equal(got, keys) {
+			t.Errorf("the tray was shown %+v", got)
+		}
+		return 1, nil
+	}
+	server, _ := startServer(t, path, io.Discard)
+	startTray(t, path, fake, io.Discard)
+	d, err := server.Open(t.Context(), about)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if n, err := d.ChooseKey(t.Context(), keys); n != 1 || err != nil {
+		t.Errorf("chose %d, %v", n, err)
+	}
+	fake.chooseKey = func(context.Context, []signin.KeyChoice) (int, error) { return 7, nil }
+	if _, err := d.ChooseKey(t.Context(), keys); err == nil {
+		t.Error("a key that was not offered was taken")
+	}
+}
+
+func TestThePersonsNoIsCancelled(t *testing.T) {
+	path := socketPath(t)
+	fake := newFake()
+	fake.askPIN = func(context.Context, signin.PINQuestion) (signin.PINAnswer, error) {
+		return signin.PINAnswer{}, &signin.Error{Code: signin.CodeCancelled, Err: errors.New("private words")}
+	}
+	server, _ := startServer(t, path, io.Discard)
+	startTray(t, path, fake, io.Discard)
+	d, err := server.Open(t.Context(), about)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	_, err = d.AskPIN(t.Context(), signin.PINQuestion{})
+	wantCode(t, err, signin.CodeCancelled)
+}
+
+func TestAWindowThatCannotBeDrawnIsNoPromptUI(t *testing.T) {
+	path := socketPath(t)
+	fake := newFake()
+	fake.open = func(context.Context, signin.About) error { return errors.New("no OpenGL") }
+	server, _ := startServer(t, path, io.Discard)
+	startTray(t, path, fake, io.Discard)
+	_, err := server.Open(t.Context(), about)
+	wantCode(t, err, signin.CodeNoPromptUI)
+}
+
+func TestWithoutATrayOpenFailsWithinThreeSeconds(t *testing.T) {
+	t.Parallel()
+	server, _ := startServer(t, socketPath(t), io.Discard)
+	began := time.Now()
+	_, err := server.Open(t.Context(), about)
+	wantCode(t, err, signin.CodeNoPromptUI)
+	if d := time.Since(began); d > 3500*time.Millisecond {
+		t.Errorf("it took %v", d)
+	}
+}
+
+func TestAHungTrayIsNoPromptUIAndIsToldToCloseWhatItMayStillShow(t *testing.T) {
+	t.Parallel()
+	path := socketPath(t)
+	server, _ := startServer(t, path, io.Discard)
+	tray := dialRaw(t, path)
+	tray.hello()
+	_, err := server.Open(t.Context(), about)
+	wantCode(t, err, signin.CodeNoPromptUI)
+	var o opening
+	var c closing
+	tray.expect(kindOpen, &o)
+	tray.expect(kindClose, &c)
+	if o.Dialog != c.Dialog {
+		t.Errorf("opened %d, closed %d", o.Dialog, c.Dialog)
+	}
+}
+
+func TestOpenWaitsForATrayThatIsStarting(t *testing.T) {
+	path := socketPath(t)
+	server, _ := startServer(t, path, io.Discard)
+	opened := make(chan error, 1)
+	go func() {
+		_, err := server.Open(context.Background(), about)
+		opened <- err
+	}()
+	startTray(t, path, newFake(), io.Discard)
+	if err := <-opened; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTheWindowClosesWhenTheRequestEnds(t *testing.T) {
+	path := socketPath(t)
+	fake := newFake()
+	fake.askPIN = waitUntilGone
+	server, _ := startServer(t, path, io.Discard)
+	startTray(t, path, fake, io.Discard)
+	ctx, cancel := context.WithCancel(t.Context())
+	d, err := server.Open(ctx, about)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan error, 1)
+	go func() {
+		_, err := d.AskPIN(ctx, signin.PINQuestion{})
+		asked <- err
+	}()
+	cancel()
+	if err := <-asked; !errors.Is(err, context.Canceled) && signin.CodeOf(err) != signin.CodeCancelled {
+		t.Errorf("AskPIN ended with %v", err)
+	}
+	<-fake.closed
+}
+
+func TestATrayThatDiesWhileItAsksIsReplacedByTheNext(t *testing.T) {
+	path := socketPath(t)
+	server, _ := startServer(t, path, io.Discard)
+	first := newFake()
+	showing := make(chan struct{})
+	first.askPIN = func(ctx context.Context, q signin.PINQuestion) (signin.PINAnswer, error) {
+		close(showing)
+		return waitUntilGone(ctx, q)
+	}
+	firstRun, _ := startTray(t, path, first, io.Discard)
+	d, err := server.Open(t.Context(), about)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	go func() {
+		<-showing
+		firstRun.stop()
+		second := newFake()
+		second.askPIN = answerWith(canary)
+		startTray(t, path, second, io.Discard)
+	}()
+	a, err := d.AskPIN(t.Context(), signin.PINQuestion{TriesLeft: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := pinOf(t, a); got != canary {
+		t.Errorf("PIN %q", got)
+	}
+}
+
+func TestAWindowThatMakesEveryTrayDieGivesUp(t *testing.T) {
+	path := socketPath(t)
+	server, _ := startServer(t, path, io.Discard)
+	stop := make(chan struct{})
+	defer close(stop)
+	deaths := 0
+	ended := make(chan struct{})
+	go func() { // a tray that dies of each PIN question, and is started again
+		defer close(ended)
+		for deaths < 10 {
+			conn, err := net.Dial("unix", path)
+			if err != nil {
+				return
+			}
+			dieOfPINQuestion(conn)
+			deaths++
+		}
+	}()
+	_, err := func() (signin.Dialog, error) {
+		d, err := server.Open(t.Context(), about)
+		if err != nil {
+			return nil, err
+		}
+		_, err = d.AskPIN(t.Context(), signin.PINQuestion{})
+		return nil, err
+	}()
+	wantCode(t, err, signin.CodeNoPromptUI)
+}
+
+func dieOfPINQuestion(conn net.Conn) {
+	defer conn.Close()
+	_ = writeFrame(conn, kindHello, hello{wireVersion, "dying"})
+	for {
+		f, err := readFrame(conn)
+		if err != nil || f.kind == kindAskPIN {
+			return
+		}
+		if f.kind == kindOpen {
+			var o opening
+			_ = f.decode(&o)
+			_ = writeFrame(conn, kindOpened, answer{ID: o.ID})
+		}
+	}
+}
+
+func TestTheNewestTrayWins(t *testing.T) {
+	path := socketPath(t)
+	server, _ := startServer(t, path, io.Discard)
+	first, second := newFake(), newFake()
+	second.askPIN = answerWith(canary)
+	firstRun, firstReports := startTray(t, path, first, io.Discard)
+	await(t, firstReports, "connected", connected)
+
+	silent := dialRaw(t, path) // no hello: not a tray, supersedes nobody
+	_, secondReports := startTray(t, path, second, io.Discard)
+	await(t, secondReports, "connected", connected)
+	_ = silent
+	select {
+	case err := <-firstRun.done:
+		if !errors.Is(err, ErrSuperseded) {
+			t.Fatalf("the first tray ended with %v", err)
+		}
+		firstRun.done <- err
+	case <-time.After(5 * time.Second):
+		t.Fatal("the first tray was not superseded")
+	}
+	d, err := server.Open(t.Context(), about)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if _, err := d.AskPIN(t.Context(), signin.PINQuestion{}); err != nil {
+		t.Errorf("the second tray did not answer: %v", err)
+	}
+}
+
+func TestTheTraySurvivesARestartOfTheAgent(t *testing.T) {
+	path := socketPath(t)
+	_, firstRun := startServer(t, path, io.Discard)
+	fake := newFake()
+	fake.askPIN = answerWith(canary)
+	_, reports := startTray(t, path, fake, io.Discard)
+	if r := await(t, reports, "connected", connected); r.AgentVersion != "1.2.3" {
+		t.Errorf("agent's version %q", r.AgentVersion)
+	}
+	if err := firstRun.end(t); err != nil {
+		t.Fatal(err)
+	}
+	await(t, reports, "disconnected", disconnected)
+	server, _ := startServer(t, path, io.Discard)
+	await(t, reports, "connected", connected)
+	d, err := server.Open(t.Context(), about)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if _, err := d.AskPIN(t.Context(), signin.PINQuestion{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTheTrayIsToldTheLatestStatus(t *testing.T) {
+	path := socketPath(t)
+	server, _ := startServer(t, path, io.Discard)
+	server.Publish(signin.Snapshot{Revision: 1, State: signin.NoReader})
+	_, reports := startTray(t, path, newFake(), io.Discard)
+	await(t, reports, "revision 1", func(r Report) bool { return r.Known && r.Status.Revision == 1 })
+	server.Publish(signin.Snapshot{Revision: 2, State: signin.NoCard})
+	server.Publish(signin.Snapshot{Revision: 3, State: signin.CardUnknown,
+		Readers: []signin.Reader{{Name: "R", Keypad: true, Status: signin.CardUnknown, PIN: signin.PINLow}}})
+	r := await(t, reports, "revision 3", func(r Report) bool { return r.Status.Revision == 3 })
+	want := ReaderStatus{Name: "R", Keypad: true, Status: signin.CardUnknown, PIN: signin.PINLow}
+	if r.Status.State != signin.CardUnknown || !slices.Equal(r.Status.Readers, []ReaderStatus{want}) {
+		t.Errorf("status %+v", r.Status)
+	}
+}
+
+func TestUnknownKindsAreAnsweredUnsupported(t *testing.T) {
+	path := socketPath(t)
+	server, _ := startServer(t, path, io.Discard)
+	tray := dialRaw(t, path)
+	tray.hello()
+	tray.send("dance", struct{}{})
+	var u unsupported
+	tray.expect(kindUnsupported, &u)
+	if u.Kind != "dance" {
+		t.Errorf("unsupported %q", u.Kind)
+	}
+	// And a question that the tray does not know ends at once.
+	opened := make(chan error, 1)
+	go func() {
+		_, err := server.Open(context.Background(), about)
+		opened <- err
+	}()
+	tray.expect(kindOpen, &opening{})
+	tray.send(kindUnsupported, unsupported{kindOpen})
+	wantCode(t, <-opened, signin.CodeNoPromptUI)
+}
+
+func TestFramesOutOfOrderEndTheConnection(t *testing.T) {
+	path := socketPath(t)
+	startServer(t, path, io.Discard)
+	for name, misbehave := range map[string]func(r rawTray){
+		"no hello first":       func(r rawTray) { r.send(kindOpened, answer{ID: 1}) },
+		"hello with a field":   func(r rawTray) { r.send(kindHello, map[string]any{"protocol": 1, "version": "x", "more": 1}) },
+		"hello in capitals":    func(r rawTray) { r.send(kindHello, map[string]any{"Protocol": 1, "version": "x"}) },
+		"a PIN from nowhere":   func(r rawTray) { r.hello(); _ = writePIN(r.conn, []byte(canary)) },
+		"no PIN where one was": func(r rawTray) { r.hello(); r.send(kindPINFollows, answer{}); r.send(kindOpened, answer{}) },
+		"a frame too long":     func(r rawTray) { _, _ = r.conn.Write([]byte("\xff\xff\xff\xff\x05hello")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := dialRaw(t, path)
+			misbehave(r)
+			r.expectEnd()
+		})
+	}
+}
+
+func TestTheSocketIsForItsUserAlone(t *testing.T) {
+	path := socketPath(t)
+	_, run := startServer(t, path, io.Discard)
+	for p, mode := range map[string]os.FileMode{path: 0o600, filepath.Dir(path): 0o700} {
+		info, err := os.Stat(p)
+		if err != nil || info.Mode().Perm() != mode {
+			t.Errorf("%s has mode %v, %v; want %v", p, info.Mode(), err, mode)
+		}
+	}
+	if _, err := NewServer(ServerConfig{Path: path}); err == nil || !strings.Contains(err.Error(), "another agent") {
+		t.Errorf("a second agent listens too: %v", err)
+	}
+	if err := run.end(t); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Lstat(path); err == nil {
+		t.Error("the socket was left behind")
+	}
+}
+
+func TestASocketLeftBehindIsReplaced(t *testing.T) {
+	path := socketPath(t)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	_ = l.Close()
+	_, reports := startTray(t, path, newFake(), io.Discard)
+	startServer(t, path, io.Discard)
+	await(t, reports, "connected", connected)
+}
+
+func TestAFolderThatOthersCanOpenIsRefused(t *testing.T) {
+	for name, prepare := range map[string]func(folder string) error{
+		"open to all": func(f string) error { return errors.Join(os.Mkdir(f, 0o700), os.Chmod(f, 0o755)) },
+		"a link":      func(f string) error { return errors.Join(os.Mkdir(f+"2", 0o700), os.Symlink(f+"2", f)) },
+		"a file":      func(f string) error { return os.WriteFile(f, nil, 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := socketPath(t)
+			if err := prepare(filepath.Dir(path)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := NewServer(ServerConfig{Path: path}); err == nil {
+				t.Error("the agent listens there")
+			}
+			if _, err := dial(t.Context(), path); err == nil {
+				t.Error("the tray dials there")
+			}
+		})
+	}
+}
