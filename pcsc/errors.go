@@ -37,6 +37,9 @@ var (
 
 	// ErrClosed: Close was called on the Card. No fault of PC/SC.
 	ErrClosed = errors.New("pcsc: the connection to the card is closed")
+	// ErrWaiting: System can wait for readers once at a time in a process. A
+	// program has one Watcher.
+	ErrWaiting = errors.New("pcsc: this process waits for readers already")
 )
 
 // Error is a failed PC/SC call. errors.Is finds both the kind (ErrCardRemoved)

@@ -144,7 +144,7 @@ func present(reader int, want bool) func(pcsc.Snapshot) bool {
 }
 
 // connect opens the card in the first reader once pcscd has seen it.
-func connect(t *testing.T, daemon *pcscdtest.Daemon, card *echo) *pcsc.Card {
+func connect(t *testing.T, daemon *pcscdtest.Daemon, card *echo) (*pcsc.Card, *view) {
 	t.Helper()
 	v := look(t, watch(t, pcsc.System{}))
 	v.await("an empty reader", present(0, false))
@@ -155,7 +155,7 @@ func connect(t *testing.T, daemon *pcscdtest.Daemon, card *echo) *pcsc.Card {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	return c
+	return c, v
 }
 
 // noLeaks fails the test if goroutines that it started outlive it.

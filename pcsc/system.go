@@ -16,13 +16,10 @@ import (
 // Linux, CryptoTokenKit on macOS. Its zero value is ready for use.
 //
 // One wait (GetStatusChange) at a time in the whole process: a second one fails
-// at once. On Windows a wait ends with Timeout after a second at the latest.
+// at once with ErrWaiting. On Windows a wait ends with Timeout after a second at the latest.
 type System struct{}
 
 var _ Driver = System{}
-
-// errOneWait refuses a second wait.
-var errOneWait = errors.New("another wait for readers is under way in this process")
 
 // waiting is held during a wait. ebfe/scard keeps the names of the readers it
 // waits for in one map for the process, by name: concurrent waits free each
@@ -74,7 +71,7 @@ func (c *systemContext) GetStatusChange(states []ReaderState, timeout time.Durat
 		timeout = longestWait
 	}
 	if !waiting.TryLock() {
-		return errOneWait
+		return ErrWaiting
 	}
 	defer waiting.Unlock()
 	foreign := make([]scard.ReaderState, len(states))
