@@ -1,0 +1,96 @@
+// Package session wires one person's agent: the only place where concrete parts
+// meet. Run starts them and returns when all of them have ended.
+//
+// It holds no logic of its own. It never decides, never waits for a person and
+// never speaks to a card or a page itself.
+//
+// It is tested as a whole: with a WebSocket client on one side, the virtual
+// card on the other and a prompt between them.
+package session
+
+import (
+	"context"
+	"log/slog"
+	"net"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cardea-agent/cardea/agent/card"
+	"github.com/cardea-agent/cardea/agent/endpoint"
+	"github.com/cardea-agent/cardea/agent/peer"
+	"github.com/cardea-agent/cardea/agent/policy"
+	"github.com/cardea-agent/cardea/agent/prompt"
+	"github.com/cardea-agent/cardea/agent/signin"
+	"github.com/cardea-agent/cardea/agent/token"
+	"github.com/cardea-agent/cardea/pcsc"
+)
+
+// Config is what an agent is made of. Every field is required but Prompter.
+type Config struct {
+	Driver    pcsc.Driver // where the readers are
+	Policy    *policy.Policy
+	Audit     signin.Audit
+	Log       *slog.Logger
+	Version   string
+	Listeners []net.Listener // of endpoint.Listen; closed when Run returns
+	Developer bool           // origins of this computer may be http
+
+	// Prompter asks for PINs. When nil, the tray does, over the socket at
+	// PromptPath (prompt.DefaultPath when empty).
+	Prompter   signin.Prompter
+	PromptPath string
+}
+
+// releases is what tokens name as the program that made them.
+const releases = "https://github.com/cardea-agent/cardea/releases/"
+
+// Run runs an agent until ctx ends or one of its parts fails.
+func Run(ctx context.Context, c Config) error {
+	closeListeners := func() {
+		for _, l := range c.Listeners {
+			_ = l.Close()
+		}
+	}
+	defer closeListeners()
+	self, err := peer.Self()
+	if err != nil {
+		return err
+	}
+	cards := card.New(card.Config{Driver: c.Driver, Usable: c.Policy.Usable, Algorithm: token.AlgorithmFor, Log: c.Log})
+	group, ctx := errgroup.WithContext(ctx)
+	if c.Prompter == nil {
+		server, err := prompt.NewServer(prompt.ServerConfig{Path: c.PromptPath, Log: c.Log, Version: c.Version})
+		if err != nil {
+			return err
+		}
+		c.Prompter = server
+		group.Go(func() error { return server.Run(ctx) })
+		group.Go(func() error { publish(ctx, cards, server); return nil })
+	}
+	service := signin.New(signin.Config{
+		Cards: cards, Prompter: c.Prompter, Rules: c.Policy, Tokens: token.New(releases + c.Version), Audit: c.Audit, Log: c.Log,
+	})
+	door := endpoint.New(endpoint.Config{
+		Backend: service, Origins: c.Policy, Peers: peer.System{}, Self: self,
+		Version: c.Version, Developer: c.Developer, Log: c.Log,
+	})
+	group.Go(func() error { return cards.Run(ctx) })
+	group.Go(func() error { return service.Run(ctx) })
+	group.Go(func() error { return door.Serve(ctx, c.Listeners...) })
+	return group.Wait()
+}
+
+// publish shows the tray each change.
+func publish(ctx context.Context, cards signin.Cards, server *prompt.Server) {
+	for {
+		snapshot, changed := cards.Snapshot()
+		server.Publish(snapshot)
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+var _ endpoint.Backend = (*signin.Service)(nil)
