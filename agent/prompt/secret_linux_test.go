@@ -187,9 +187,6 @@ func TestThePINIsInItsOwnFrameAndNowhereElse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(typed, make([]byte, len(canary))) {
-		t.Error("the tray's buffer was not wiped")
-	}
 	var kept []byte
 	if err := a.PIN.Use(func(b []byte) error {
 		kept = b
@@ -206,6 +203,9 @@ func TestThePINIsInItsOwnFrameAndNowhereElse(t *testing.T) {
 	d.Close()
 	<-fake.closed
 	_ = tray.end(t)
+	if !bytes.Equal(typed, make([]byte, len(canary))) {
+		t.Error("the tray's buffer was not wiped")
+	}
 	_ = l.Close()
 	taps.Wait()
 

@@ -81,10 +81,10 @@ func (s *Server) Run(ctx context.Context) error {
 	for {
 		conn, err := s.listener.Accept()
 		if err != nil {
+			_ = s.listener.Close() // waits for the one that ctx began
 			if ctx.Err() != nil {
 				return nil
 			}
-			_ = s.listener.Close()
 			return fmt.Errorf("prompt: %w", err)
 		}
 		links.Go(func() {

@@ -70,16 +70,17 @@ func checkFolder(path string) error {
 // lockedListener is a socket and the lock that says whose turn it is to listen.
 type lockedListener struct {
 	*net.UnixListener
-	lock *os.File
-	once sync.Once
+	lock   *os.File
+	once   sync.Once
+	result error // of the one Close
 }
 
 // Close removes the socket first and lets go of the lock after it, so that the
-// next agent's socket is never the one that is removed.
+// next agent's socket is never the one that is removed. Both are done when any
+// call returns.
 func (l *lockedListener) Close() error {
-	err := l.UnixListener.Close()
-	l.once.Do(func() { _ = l.lock.Close() })
-	return err
+	l.once.Do(func() { l.result = errors.Join(l.UnixListener.Close(), l.lock.Close()) })
+	return l.result
 }
 
 // listen makes the socket. A socket that was left behind is replaced; one that
