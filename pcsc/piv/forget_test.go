@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cardea-agent/cardea/pcsc"
 	"github.com/cardea-agent/cardea/pcsc/apdu"
@@ -85,6 +86,10 @@ func (i *intruder) run(resources pcsc.Context, reader string, stop chan struct{}
 		case i.tried <- struct{}{}:
 		default:
 		}
+		// A reader has no queue: without a breath nobody else would ever get a
+		// turn. It is shorter than a transaction, so one try always waits for
+		// the end of it.
+		time.Sleep(100 * time.Microsecond)
 	}
 }
 

@@ -206,6 +206,7 @@ func (h *handle) Transmit(command []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer h.finish()
 	answer, err := card.Transmit(powered, command)
 	switch {
 	case err == nil:
@@ -221,7 +222,8 @@ func (h *handle) Transmit(command []byte) ([]byte, error) {
 	return nil, pcsc.NotTransacted
 }
 
-// begin checks that a command can be sent, and to which card.
+// begin checks that a command can be sent, and to which card, and takes the
+// reader for it, as pcsc-lite does: no transaction begins while it is under way.
 func (h *handle) begin(command []byte) (*Card, context.Context, error) {
 	h.c.m.mu.Lock()
 	defer h.c.m.mu.Unlock()
@@ -237,7 +239,18 @@ func (h *handle) begin(command []byte) (*Card, context.Context, error) {
 	if h.r.card == nil {
 		return nil, nil, pcsc.NoSmartcard
 	}
+	h.r.owner = h
+	h.r.depth++
 	return h.r.card, h.r.powered, nil
+}
+
+// finish gives back what begin took, if the card was not pulled meanwhile.
+func (h *handle) finish() {
+	h.c.m.mu.Lock()
+	defer h.c.m.mu.Unlock()
+	if h.r.owner == h {
+		h.endOne()
+	}
 }
 
 // Reconnect takes the connection up again, also with another card that is in
