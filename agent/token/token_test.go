@@ -109,18 +109,36 @@ var signers = sync.OnceValue(func() map[string]crypto.Signer {
 	return made
 })
 
-// certify returns a self-signed certificate of the named key.
+// authority issues the certificates of the tests.
+var authority = sync.OnceValue(func() *x509.Certificate {
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Cards"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		KeyUsage: x509.KeyUsageCertSign, IsCA: true, BasicConstraintsValid: true,
+	}
+	signer := signers()["P-256"]
+	der, err := x509.CreateCertificate(rand.Reader, template, template, signer.Public(), signer)
+	if err != nil {
+		panic(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		panic(err)
+	}
+	return cert
+})
+
+// certify returns a card's certificate for the named key.
 func certify(t testing.TB, name string) *x509.Certificate {
 	t.Helper()
-	signer := signers()[name]
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1),
+		SerialNumber: big.NewInt(2),
 		Subject:      pkix.Name{CommonName: "000000000001"},
 		NotBefore:    time.Now().Add(-time.Hour),
 		NotAfter:     time.Now().Add(time.Hour),
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, signer.Public(), signer)
+	der, err := x509.CreateCertificate(rand.Reader, template, authority(), signers()[name].Public(), signers()["P-256"])
 	if err != nil {
 		t.Fatal(err)
 	}

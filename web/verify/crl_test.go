@@ -140,4 +140,3 @@ func TestARevocationListDecides(t *testing.T) {
 		})
 	}
 }
-

@@ -211,4 +211,3 @@ func TestAnAnswerOfItsMomentIsNotKept(t *testing.T) {
 		}
 	}
 }
-
