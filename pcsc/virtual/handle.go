@@ -223,7 +223,9 @@ func (h *handle) Transmit(command []byte) ([]byte, error) {
 }
 
 // begin checks that a command can be sent, and to which card, and takes the
-// reader for it, as pcsc-lite does: no transaction begins while it is under way.
+// reader for it: no transaction begins while it is under way. pcscd 1.9.9 lets
+// one begin, but the commands that came before it are done before its own, and
+// that is what matters; here only the wait makes sure of it.
 func (h *handle) begin(command []byte) (*Card, context.Context, error) {
 	h.c.m.mu.Lock()
 	defer h.c.m.mu.Unlock()
