@@ -1,0 +1,14 @@
+//go:build unix
+
+package endpoint
+
+import "syscall"
+
+const (
+	errNoAddress = syscall.EADDRNOTAVAIL
+	errNoFamily  = syscall.EAFNOSUPPORT
+	errInUse     = syscall.EADDRINUSE
+)
+
+// exclusive has nothing to do: on Unix a port in use cannot be taken over.
+func exclusive(string, string, syscall.RawConn) error { return nil }

@@ -1,0 +1,159 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cardea-agent/cardea/agent/peer"
+	"github.com/cardea-agent/cardea/agent/signin"
+)
+
+// Backend does what pages ask for. Its errors are mapped by protocol.FromError.
+// Only methods with a context may take time.
+type Backend interface {
+	// Snapshot returns what is known of readers and cards, and a channel
+	// that is closed when a newer snapshot exists.
+	Snapshot() (signin.Snapshot, <-chan struct{})
+	// Authenticate signs somebody in. It calls progress until it returns.
+	Authenticate(ctx context.Context, req signin.Request, progress func(signin.Progress)) (signin.Result, error)
+	// Resume goes on with a session whose card came back.
+	Resume(ctx context.Context, req signin.ResumeRequest, progress func(signin.Progress)) (signin.Token, error)
+	// Attach subscribes to a session. The channel is closed when the
+	// subscriber is too slow. After EventEnded nothing follows. detach ends
+	// the subscription.
+	Attach(origin, session string) (standing signin.SessionStanding, events <-chan signin.SessionEvent, detach func(), err error)
+	// EndSession ends a session by its page's wish.
+	EndSession(origin, session string) error
+	// Removal is what an origin's pages do when the card is out.
+	Removal(origin string) signin.Removal
+}
+
+// Origins is the list of allowed origins. The comparison is exact, and the
+// answer comes at once: handshakes wait for it.
+type Origins interface {
+	// Rights returns what an origin may ask for; known is false for an
+	// origin that is not allowed.
+	Rights(origin string) (rights []string, known bool)
+}
+
+// Peers finds out who owns the other end of an accepted connection.
+type Peers interface {
+	Of(conn net.Conn) (peer.Owner, error)
+}
+
+// Config is what a Server works with. All of it is required but what says so.
+type Config struct {
+	Backend Backend
+	Origins Origins
+	Peers   Peers
+	Self    peer.Owner // the only user and session that is let in
+
+	Version   string       // of the agent, for hello and health
+	Port      int          // the port that pages name; 0 takes that of each connection's own end
+	Developer bool         // also lets in http origins with loopback names that are on the list
+	Log       *slog.Logger // nil logs nothing
+}
+
+// The limits of protocol version 1.
+const (
+	maxPerOrigin    = 8        // connections
+	maxConnections  = 32       // of the user
+	maxSilent       = 64       // connections that have not finished a handshake
+	maxHeader       = 16 << 10 // bytes
+	maxMessage      = 64 << 10 // bytes
+	maxRunning      = 8        // requests of one connection that wait for a person
+	headerTimeout   = 2 * time.Minute
+	pingInterval    = 30 * time.Second
+	pongTimeout     = 20 * time.Second
+	writeTimeout    = 10 * time.Second
+	goodbyeTimeout  = time.Second // for the other end to answer a close frame
+	outgoingBacklog = 64          // messages
+)
+
+// Server is the door. It is made by New and used for one Serve.
+type Server struct {
+	Config
+	refusals refusals
+	slots    slots
+	silent   silent
+	stopping atomic.Bool
+	live     sync.WaitGroup // accepted connections, upgraded or not
+}
+
+// New makes a Server.
+func New(config Config) *Server {
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Server{Config: config, refusals: refusals{log: config.Log}}
+}
+
+// connKey finds the connection of a request in its context.
+type connKey struct{}
+
+// Serve lets pages in through the listeners, which it takes over, until ctx
+// ends or a listener fails. When it returns, all that it started has ended.
+func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
+	if len(listeners) == 0 {
+		return errors.New("endpoint: no listener")
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	web := &http.Server{
+		Handler:                      http.HandlerFunc(s.handle),
+		DisableGeneralOptionsHandler: true,
+		ReadHeaderTimeout:            headerTimeout,
+		MaxHeaderBytes:               maxHeader,
+		ConnState:                    s.connState,
+		BaseContext:                  func(net.Listener) context.Context { return ctx },
+		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, conn)
+		},
+		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn),
+	}
+	for _, l := range listeners {
+		group.Go(func() error {
+			if err := web.Serve(door{l, s}); ctx.Err() == nil {
+				return fmt.Errorf("endpoint: %w", err)
+			}
+			return nil
+		})
+	}
+	group.Go(func() error {
+		<-ctx.Done()
+		s.stopping.Store(true)
+		for _, l := range listeners {
+			_ = l.Close()
+		}
+		return nil
+	})
+	err := group.Wait()
+	// Nothing new comes in any more. The open connections say goodbye;
+	// handshakes on silent ones are refused until those are closed too.
+	s.slots.wait()
+	_ = web.Close()
+	s.live.Wait()
+	return err
+}
+
+// connState keeps count of connections. An upgraded one leaves it to upgrade.
+func (s *Server) connState(conn net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.live.Add(1)
+		s.silent.add(conn)
+	case http.StateHijacked:
+		s.silent.remove(conn)
+	case http.StateClosed:
+		s.silent.remove(conn)
+		s.live.Done()
+	}
+}
