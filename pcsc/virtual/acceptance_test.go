@@ -310,3 +310,27 @@ func managePINByPIVGo(t *testing.T, key *piv.YubiKey) {
 		t.Error(err)
 	}
 }
+
+func TestACardGoesInAndOutOfPCSCD(t *testing.T) {
+	card := virtual.NewCard(virtual.NewCA("Test CA"), virtual.P256("Robin Example"))
+	reader := inPCSCD(t, card)
+	if err := daemon.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	awaitCard(t, reader, true) // dialled again by itself
+	c, err := pcsc.System{}.Establish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Release() }()
+	h, err := c.Connect(reader, pcsc.ShareShared, pcsc.ProtocolAny)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantStatus(t, h, empty, "63C3")
+	card.Script(virtual.RemoveAt(1))
+	if answer, err := h.Transmit(empty); err == nil && len(answer) > 0 {
+		t.Errorf("a pulled card answered %X", answer)
+	}
+	awaitCard(t, reader, false)
+}

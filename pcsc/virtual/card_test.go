@@ -54,70 +54,76 @@ func send(t testing.TB, card *virtual.Card, command []byte) ([]byte, uint16) {
 	return answer[:n], binary.BigEndian.Uint16(answer[n:])
 }
 
+// The cards of the table.
+var (
+	p256       = virtual.P256("Robin Example")
+	forgetless = p256.With(virtual.DoesNotForget)
+	exact      = p256.With(func(p *virtual.Profile) { p.Quirks.ExactLength = true })
+)
+
+// statusWords is what cards answer, command by command.
+var statusWords = []struct {
+	name    string
+	profile virtual.Profile
+	steps   string // command > status word, separated by commas
+}{
+	{"PIV is selected after a reset", p256, triesLeft + ">63C3"},
+	{"an empty VERIFY spends no try", p256, triesLeft + ">63C3," + triesLeft + ">63C3"},
+	{"a wrong PIN spends a try and a right one gives all back", p256,
+		verifyWrong + ">63C2," + triesLeft + ">63C2," + verifyRight + ">9000," + triesLeft + ">9000," + forget + ">9000," + triesLeft + ">63C3"},
+	{"three wrong PINs block", p256,
+		verifyWrong + ">63C2," + verifyWrong + ">63C1," + verifyWrong + ">63C0," + verifyRight + ">6983," + triesLeft + ">6983"},
+	{"a wrong PIN makes a verified card forget", p256, verifyRight + ">9000," + verifyWrong + ">63C2," + signP256 + ">6982"},
+	{"the last wrong PIN may answer blocked", p256.With(virtual.OneTryLeft, func(p *virtual.Profile) { p.Quirks.LastWrongIsBlocked = true }),
+		verifyWrong + ">6983," + triesLeft + ">6983"},
+	{"a PIN of bad form spends no try", p256,
+		"0020008006 313233343536>6A80,0020008008 3132333435FFFFFF>6A80,0020008008 41424344454647FF>6A80,0020008008 3132FF33343536FF>6A80," + triesLeft + ">63C3"},
+	{"an old PIN may be of four characters", p256.With(func(p *virtual.Profile) { p.LegacyPIN, p.PIN = true, "AbC1" }),
+		"0020008008 41624331FFFFFFFF>9000,0024008010 41624331FFFFFFFF 41624332FFFFFFFF>6A80,0024008010 41624331FFFFFFFF 323232323232FFFF>9000"},
+	{"only the PIV PIN is known", p256, "00200000>6A88,00200081>6A88,00200180>6A86"},
+	{"a card may not know how to forget", forgetless, verifyRight + ">9000," + forget + ">6A86," + triesLeft + ">9000"},
+	{"forgetting takes no data", p256, "0020FF8008 313233343536FFFF>6A80"},
+	{"no PIN is set", p256.With(virtual.PINNotSet),
+		triesLeft + ">6984," + verifyRight + ">6984,002C008010 3132333435363738 323232323232FFFF>9000,0020008008 323232323232FFFF>9000"},
+	{"changing the PIN verifies it", p256, "0024008010 313233343536FFFF 323232323232FFFF>9000," + triesLeft + ">9000," + forget + ">9000," + verifyRight + ">63C2"},
+	{"a wrong old PIN spends a try", p256, "0024008010 393939393939FFFF 323232323232FFFF>63C2," + triesLeft + ">63C2"},
+	{"a new PIN of bad form spends no try", p256, "0024008010 393939393939FFFF 3232FFFFFFFFFFFF>6A80," + triesLeft + ">63C3"},
+	{"the PUK is changed by the PUK", p256, "0024008110 3132333435363738 3837363534333231>9000,002C008010 3132333435363738 323232323232FFFF>63C2,002C008010 3837363534333231 323232323232FFFF>9000"},
+	{"unblocking gives the PIN all tries and does not verify it", p256.With(virtual.BlockedPIN),
+		triesLeft + ">6983,002C008010 3132333435363738 323232323232FFFF>9000," + triesLeft + ">63C3"},
+	{"a wrong PUK counts, blocks and makes the card forget", p256, verifyRight + ">9000,002C008010 3939393939393939 323232323232FFFF>63C2," + triesLeft + ">63C3," +
+		"002C008010 3939393939393939 323232323232FFFF>63C1,002C008010 3939393939393939 323232323232FFFF>63C0,002C008010 3132333435363738 323232323232FFFF>6983"},
+	{"a key needs the PIN", p256, signP256 + ">6982," + verifyRight + ">9000," + signP256 + ">9000," + signP256 + ">9000," + forget + ">9000," + signP256 + ">6982"},
+	{"the signature key needs the PIN immediately before", p256,
+		verifyRight + ">9000," + sign9C + ">9000," + sign9C + ">6982," + verifyRight + ">9000," + triesLeft + ">9000," + sign9C + ">6982"},
+	{"selecting PIV again keeps the PIN verified", p256, verifyRight + ">9000," + selectPIV + ">9000," + signP256 + ">9000"},
+	{"another application is not found", p256, "00A4040005 A000000001>6A82,00A4000002 3F00>6A81"},
+	{"a key of another algorithm", p256, verifyRight + ">9000,0087079A06 7C04 8200 8100>6A86,0087119504 7C028200>6A88"},
+	{"a bad template", p256, verifyRight + ">9000,0087119A02 7C00>6A80,0087119A03 7C0581>6A80,0087119A04 7C028200>6A80,0087119A08 7C06 8200 8102 0000 00>9000"},
+	{"an agreement is for the key management key", p256, verifyRight + ">9000,0087119A06 7C04 8200 8500>6A80,0087119D06 7C04 8200 8101>6A80"},
+	{"objects that are not there", p256, "00CB3FFF03 5C017F>6A82,00CB3FFF05 5C035FC103>6A82,00CB3FFF01 5C>6A80,00CB000005 5C035FC102>6A86"},
+	{"printed information needs the PIN", p256, "00CB3FFF05 5C035FC10900>6982," + verifyRight + ">9000,00CB3FFF05 5C035FC10900>9000"},
+	{"a card without a certificate", p256.With(virtual.NoCertificate), "00CB3FFF05 5C035FC10500>6A82"},
+	{"GET RESPONSE without a response", p256, "00C0000000>6985"},
+	{"an answer is fetched in parts", p256, "00CB3FFF05 5C035FC10208>6135,00C0000010>6125,00C0000000>9000,00C0000000>6985"},
+	{"a long answer says 6100", p256, "00CB3FFF05 5C035FC10508>6100"},
+	{"another command drops the rest of an answer", p256, "00CB3FFF05 5C035FC10208>6135," + triesLeft + ">63C3,00C0000000>6985"},
+	{"an exact card names the length", exact, "00CB3FFF03 5C017E40>6C14,00CB3FFF03 5C017E14>9000,00CB3FFF03 5C017E00>9000"},
+	{"a strict card wants Le", p256.With(func(p *virtual.Profile) { p.Quirks.StrictLe = true }), "00CB3FFF03 5C017E>6114,00C0000014>9000"},
+	{"a card without extended length", p256.With(func(p *virtual.Profile) { p.Quirks.NoExtended = true }), "00CB3FFF000003 5C017E 0000>6700"},
+	{"extended length", p256, "00CB3FFF000003 5C017E 0000>9000"},
+	{"a chain", p256, verifyRight + ">9000,1087119A02 7C24>9000,0087119A24 8200 8120 " + digest + "00>9000"},
+	{"a chain of something else", p256, "1087119A02 7C24>9000,0087119C24 8200 8120 " + digest + "00>6883"},
+	{"a chain too long", p256, strings.Repeat("1087119AFF"+strings.Repeat("00", 255)+">9000,", 16) + "1087119AFF" + strings.Repeat("00", 255) + ">6700"},
+	{"VERIFY is not chained", p256, "1020008004 31323334>6884," + triesLeft + ">63C3"},
+	{"lengths that do not fit", p256, "00>6700,0020>6700,0020008008 3132>6700,0020008001 3132 00>6700,00CB3FFF0000>6700,00CB3FFF000000 00>6700"},
+	{"classes of other cards", p256, "0C200080>6882,01200080>6881,80200080>6E00"},
+	{"writing needs the management key", p256, "00DB3FFF00>6982,0047009A00>6982,00EE0000>6D00"},
+	{"a foreign card", virtual.Foreign(), selectPIV + ">6A82," + triesLeft + ">6D00"},
+}
+
 func TestTheCardAnswersWithTheStatusWordsOfTheStandard(t *testing.T) {
-	p256 := virtual.P256("Robin Example")
-	forgetless := p256.With(virtual.DoesNotForget)
-	exact := p256.With(func(p *virtual.Profile) { p.Quirks.ExactLength = true })
-	tests := []struct {
-		name    string
-		profile virtual.Profile
-		steps   string // command > status word, separated by commas
-	}{
-		{"PIV is selected after a reset", p256, triesLeft + ">63C3"},
-		{"an empty VERIFY spends no try", p256, triesLeft + ">63C3," + triesLeft + ">63C3"},
-		{"a wrong PIN spends a try and a right one gives all back", p256,
-			verifyWrong + ">63C2," + triesLeft + ">63C2," + verifyRight + ">9000," + triesLeft + ">9000," + forget + ">9000," + triesLeft + ">63C3"},
-		{"three wrong PINs block", p256,
-			verifyWrong + ">63C2," + verifyWrong + ">63C1," + verifyWrong + ">63C0," + verifyRight + ">6983," + triesLeft + ">6983"},
-		{"a wrong PIN makes a verified card forget", p256, verifyRight + ">9000," + verifyWrong + ">63C2," + signP256 + ">6982"},
-		{"the last wrong PIN may answer blocked", p256.With(virtual.OneTryLeft, func(p *virtual.Profile) { p.Quirks.LastWrongIsBlocked = true }),
-			verifyWrong + ">6983," + triesLeft + ">6983"},
-		{"a PIN of bad form spends no try", p256,
-			"0020008006 313233343536>6A80,0020008008 3132333435FFFFFF>6A80,0020008008 41424344454647FF>6A80,0020008008 3132FF33343536FF>6A80," + triesLeft + ">63C3"},
-		{"an old PIN may be of four characters", p256.With(func(p *virtual.Profile) { p.LegacyPIN, p.PIN = true, "AbC1" }),
-			"0020008008 41624331FFFFFFFF>9000,0024008010 41624331FFFFFFFF 41624332FFFFFFFF>6A80,0024008010 41624331FFFFFFFF 323232323232FFFF>9000"},
-		{"only the PIV PIN is known", p256, "00200000>6A88,00200081>6A88,00200180>6A86"},
-		{"a card may not know how to forget", forgetless, verifyRight + ">9000," + forget + ">6A86," + triesLeft + ">9000"},
-		{"forgetting takes no data", p256, "0020FF8008 313233343536FFFF>6A80"},
-		{"no PIN is set", p256.With(virtual.PINNotSet),
-			triesLeft + ">6984," + verifyRight + ">6984,002C008010 3132333435363738 323232323232FFFF>9000,0020008008 323232323232FFFF>9000"},
-		{"changing the PIN verifies it", p256, "0024008010 313233343536FFFF 323232323232FFFF>9000," + triesLeft + ">9000," + forget + ">9000," + verifyRight + ">63C2"},
-		{"a wrong old PIN spends a try", p256, "0024008010 393939393939FFFF 323232323232FFFF>63C2," + triesLeft + ">63C2"},
-		{"a new PIN of bad form spends no try", p256, "0024008010 393939393939FFFF 3232FFFFFFFFFFFF>6A80," + triesLeft + ">63C3"},
-		{"the PUK is changed by the PUK", p256, "0024008110 3132333435363738 3837363534333231>9000,002C008010 3132333435363738 323232323232FFFF>63C2,002C008010 3837363534333231 323232323232FFFF>9000"},
-		{"unblocking gives the PIN all tries and does not verify it", p256.With(virtual.BlockedPIN),
-			triesLeft + ">6983,002C008010 3132333435363738 323232323232FFFF>9000," + triesLeft + ">63C3"},
-		{"a wrong PUK counts, blocks and makes the card forget", p256, verifyRight + ">9000,002C008010 3939393939393939 323232323232FFFF>63C2," + triesLeft + ">63C3," +
-			"002C008010 3939393939393939 323232323232FFFF>63C1,002C008010 3939393939393939 323232323232FFFF>63C0,002C008010 3132333435363738 323232323232FFFF>6983"},
-		{"a key needs the PIN", p256, signP256 + ">6982," + verifyRight + ">9000," + signP256 + ">9000," + signP256 + ">9000," + forget + ">9000," + signP256 + ">6982"},
-		{"the signature key needs the PIN immediately before", p256,
-			verifyRight + ">9000," + sign9C + ">9000," + sign9C + ">6982," + verifyRight + ">9000," + triesLeft + ">9000," + sign9C + ">6982"},
-		{"selecting PIV again keeps the PIN verified", p256, verifyRight + ">9000," + selectPIV + ">9000," + signP256 + ">9000"},
-		{"another application is not found", p256, "00A4040005 A000000001>6A82,00A4000002 3F00>6A81"},
-		{"a key of another algorithm", p256, verifyRight + ">9000,0087079A06 7C04 8200 8100>6A86,0087119504 7C028200>6A88"},
-		{"a bad template", p256, verifyRight + ">9000,0087119A02 7C00>6A80,0087119A03 7C0581>6A80,0087119A04 7C028200>6A80,0087119A08 7C06 8200 8102 0000 00>9000"},
-		{"an agreement is for the key management key", p256, verifyRight + ">9000,0087119A06 7C04 8200 8500>6A80,0087119D06 7C04 8200 8101>6A80"},
-		{"objects that are not there", p256, "00CB3FFF03 5C017F>6A82,00CB3FFF05 5C035FC103>6A82,00CB3FFF01 5C>6A80,00CB000005 5C035FC102>6A86"},
-		{"printed information needs the PIN", p256, "00CB3FFF05 5C035FC10900>6982," + verifyRight + ">9000,00CB3FFF05 5C035FC10900>9000"},
-		{"a card without a certificate", p256.With(virtual.NoCertificate), "00CB3FFF05 5C035FC10500>6A82"},
-		{"GET RESPONSE without a response", p256, "00C0000000>6985"},
-		{"an answer is fetched in parts", p256, "00CB3FFF05 5C035FC10208>6135,00C0000010>6125,00C0000000>9000,00C0000000>6985"},
-		{"a long answer says 6100", p256, "00CB3FFF05 5C035FC10508>6100"},
-		{"another command drops the rest of an answer", p256, "00CB3FFF05 5C035FC10208>6135," + triesLeft + ">63C3,00C0000000>6985"},
-		{"an exact card names the length", exact, "00CB3FFF03 5C017E40>6C14,00CB3FFF03 5C017E14>9000,00CB3FFF03 5C017E00>9000"},
-		{"a strict card wants Le", p256.With(func(p *virtual.Profile) { p.Quirks.StrictLe = true }), "00CB3FFF03 5C017E>6114,00C0000014>9000"},
-		{"a card without extended length", p256.With(func(p *virtual.Profile) { p.Quirks.NoExtended = true }), "00CB3FFF000003 5C017E 0000>6700"},
-		{"extended length", p256, "00CB3FFF000003 5C017E 0000>9000"},
-		{"a chain", p256, verifyRight + ">9000,1087119A02 7C24>9000,0087119A24 8200 8120 " + digest + "00>9000"},
-		{"a chain of something else", p256, "1087119A02 7C24>9000,0087119C24 8200 8120 " + digest + "00>6883"},
-		{"a chain too long", p256, strings.Repeat("1087119AFF"+strings.Repeat("00", 255)+">9000,", 16) + "1087119AFF" + strings.Repeat("00", 255) + ">6700"},
-		{"VERIFY is not chained", p256, "1020008004 31323334>6884," + triesLeft + ">63C3"},
-		{"lengths that do not fit", p256, "00>6700,0020>6700,0020008008 3132>6700,0020008001 3132 00>6700,00CB3FFF0000>6700,00CB3FFF000000 00>6700"},
-		{"classes of other cards", p256, "0C200080>6882,01200080>6881,80200080>6E00"},
-		{"writing needs the management key", p256, "00DB3FFF00>6982,0047009A00>6982,00EE0000>6D00"},
-		{"a foreign card", virtual.Foreign(), selectPIV + ">6A82," + triesLeft + ">6D00"},
-	}
-	for _, test := range tests {
+	for _, test := range statusWords {
 		t.Run(test.name, func(t *testing.T) {
 			card := virtual.NewCard(virtual.NewCA("Test CA"), test.profile)
 			for i, step := range strings.Split(test.steps, ",") {

@@ -100,11 +100,17 @@ func stay(ctx context.Context, addr string, card *Card) {
 func ServeVPCD(ctx context.Context, conn net.Conn, card *Card) error {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	err := serveVPCD(ctx, conn, card)
+	if ctx.Err() != nil {
+		return ErrRemoved // whatever failed because of it
+	}
+	return err
+}
+
+// serveVPCD answers messages until one cannot be read or answered.
+func serveVPCD(ctx context.Context, conn net.Conn, card *Card) error {
 	for {
 		message, err := readMessage(conn)
-		if ctx.Err() != nil {
-			return ErrRemoved
-		}
 		if err != nil {
 			return err
 		}
