@@ -3,14 +3,16 @@ package pcsc
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// grace is how long a call that has reached the card may go on after its
-// context ended: long enough for a signature, and for making the card forget a
-// PIN afterwards.
+// grace is how long a transaction may go on after its context ended: long enough
+// for a signature, and for making the card forget a PIN afterwards.
 const grace = 5 * time.Second
 
 // Card is a shared connection to the card in one reader, over a PC/SC context
@@ -20,7 +22,6 @@ const grace = 5 * time.Second
 type Card struct {
 	reader string
 	calls  chan *call    // to the owner goroutine, one at a time
-	turn   chan struct{} // held by the transaction that has the card
 	quit   chan struct{} // closed by Close and when a call is given up
 	ended  chan struct{} // closed when the owner goroutine has let the card go
 	close  func()        // closes quit, once
@@ -28,11 +29,13 @@ type Card struct {
 
 // call is one piece of work for the owner.
 type call struct {
-	run     func(*owner) error
-	undo    func(*owner) // after a run that succeeded for nobody; may be nil
-	err     error        // of run; valid after done
-	settled atomic.Bool  // by the first of: run is back, the caller gave up
-	done    chan struct{}
+	run func(*owner, *call) error
+	// taken is set by the first of two: a caller who does not want to wait for
+	// the work to begin, and the work when there is no way back.
+	taken atomic.Bool
+	done  chan struct{} // closed when what follows is set
+	err   error
+	crash func() // repeats in the caller what ended run other than a return
 }
 
 // Connect opens the card in reader, shared with other programs, over T=0 or
@@ -42,13 +45,12 @@ func Connect(ctx context.Context, driver Driver, reader string) (*Card, error) {
 	c := &Card{
 		reader: reader,
 		calls:  make(chan *call),
-		turn:   make(chan struct{}, 1),
 		quit:   make(chan struct{}),
 		ended:  make(chan struct{}),
 	}
 	c.close = sync.OnceFunc(func() { close(c.quit) })
 	go c.own()
-	if err := c.do(ctx, 0, func(o *owner) error { return o.connect(driver, reader) }, nil); err != nil {
+	if err := c.do(ctx, func(o *owner, _ *call) error { return o.connect(driver, reader) }); err != nil {
 		c.close()
 		return nil, err
 	}
@@ -59,9 +61,9 @@ func Connect(ctx context.Context, driver Driver, reader string) (*Card, error) {
 func (c *Card) Reader() string { return c.reader }
 
 // Close lets the card go and leaves it as it is. A transaction that is still
-// under way is ended with a reset. Close returns when PC/SC has let go, or
-// after five seconds, when a reader hangs in a call: that call's end is then
-// awaited in the background.
+// under way can send nothing more and is ended with a reset. Close returns when
+// PC/SC has let go, or after five seconds, when a reader hangs in a call: that
+// call's end is then awaited in the background.
 func (c *Card) Close() {
 	c.close()
 	timer := time.NewTimer(grace)
@@ -72,70 +74,90 @@ func (c *Card) Close() {
 	}
 }
 
+func (c *Card) closed() bool {
+	select {
+	case <-c.quit:
+		return true
+	default:
+		return false
+	}
+}
+
 // own runs calls until the Card is closed.
 func (c *Card) own() {
-	defer close(c.ended)
 	o := &owner{}
-	defer o.release()
+	defer func() {
+		c.close() // where a call ended this goroutine
+		o.release()
+		close(c.ended)
+	}()
 	for {
 		select {
 		case <-c.quit:
 			return
 		case work := <-c.calls:
-			work.err = work.run(o)
-			switch {
-			case work.settled.CompareAndSwap(false, true):
-				close(work.done)
-			case work.err == nil && work.undo != nil:
-				work.undo(o)
-			}
+			work.execute(o)
 		}
 	}
 }
 
-// do has the owner run a call and waits for it until ctx ends. With patience it
-// waits that much longer, and closes the Card when that was not enough.
-func (c *Card) do(ctx context.Context, patience time.Duration, run func(*owner) error, undo func(*owner)) error {
-	work := &call{run: run, undo: undo, done: make(chan struct{})}
-	over := ctx.Done()
-	if patience > 0 {
-		over = nil // within a transaction the owner is free
-	}
+// execute runs the call. A panic is the caller's: it is repeated there.
+func (w *call) execute(o *owner) {
+	defer close(w.done)
+	returned := false
+	defer func() {
+		if value := recover(); value != nil {
+			stack := debug.Stack()
+			w.crash = func() { panic(fmt.Sprintf("%v\n\nin a transaction:\n%s", value, stack)) }
+		} else if !returned {
+			w.crash = runtime.Goexit // as a test's Fatal does
+		}
+	}()
+	w.err = w.run(o, w)
+	returned = true
+}
+
+// do has the owner run a call and waits for it. When ctx ends it returns at
+// once if the call was not taken, else after grace; then it closes the Card.
+func (c *Card) do(ctx context.Context, run func(*owner, *call) error) error {
+	work := &call{run: run, done: make(chan struct{})}
 	select {
 	case c.calls <- work:
 	case <-c.quit:
 		return ErrClosed
-	case <-over:
+	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 	select {
 	case <-work.done:
-		return work.err
+		return work.result()
 	case <-ctx.Done():
 	}
-	if patience > 0 {
-		timer := time.NewTimer(patience)
-		defer timer.Stop()
-		select {
-		case <-work.done:
-			return work.err
-		case <-timer.C:
-		}
+	if !work.taken.Swap(true) {
+		return context.Cause(ctx)
 	}
-	if !work.settled.CompareAndSwap(false, true) {
-		<-work.done // it came back at this very moment
-		return work.err
-	}
-	if patience > 0 {
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-work.done:
+		return work.result()
+	case <-timer.C:
 		c.close()
 		return errors.Join(context.Cause(ctx), ErrUnresponsive)
 	}
-	return context.Cause(ctx)
 }
 
-// owner is the state of the goroutine that alone calls PC/SC for a Card. A call
-// in C cannot be cancelled: callers stop waiting for it, and the owner tidies
-// up when it is back.
+func (w *call) result() error {
+	if w.crash != nil {
+		w.crash()
+	}
+	return w.err
+}
+
+// owner is the state of the goroutine that alone calls PC/SC for a Card, and
+// that runs the functions of its transactions: a change of goroutine for each
+// command would cost as much as a fast card. A call in C cannot be cancelled:
+// callers stop waiting for it, and the owner tidies up when it is back.
 type owner struct {
 	reader  string
 	context Context

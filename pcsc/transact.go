@@ -9,8 +9,8 @@ import (
 // Tx is a transaction: until it ends no other program can send anything to the
 // card. It belongs to the function that Transact runs, and to its goroutine.
 type Tx struct {
-	ctx      context.Context
 	card     *Card
+	owner    *owner
 	wasReset bool
 	reset    bool // reset the card at the end
 	over     bool
@@ -20,53 +20,50 @@ type Tx struct {
 // ends the transaction, also when fn panics.
 //
 // Another program may have selected something else since the last transaction:
-// fn selects first. fn must not wait for anything but the card; on Windows a
-// transaction that is idle for five seconds resets it.
+// fn selects first. fn must not wait for anything but the card, nor use the
+// Card itself; on Windows a transaction that is idle for five seconds resets
+// the card. It runs on the Card's own goroutine.
 //
-// When ctx ends before fn runs, Transact returns its cause at once. When it
-// ends later, fn goes on, so that it can make the card forget a PIN: fn asks its
-// own ctx where it wants to stop. Only a call that then takes longer than five
-// seconds more is given up: the Card is closed, and the card reset once that
-// call is back.
+// When ctx ends before fn runs, Transact returns its cause at once and fn never
+// runs. When it ends later, fn goes on, so that it can make the card forget a
+// PIN: fn asks its own ctx where it wants to stop. If fn is not back five
+// seconds later, Transact gives it up and returns: the Card is closed, fn can
+// send nothing more, and the card is reset as soon as PC/SC lets us. Only then
+// can fn still be running after Transact has returned: results that it sets
+// must not be read after an error.
 //
 // The error is that of fn, unless the end of the transaction failed where a
 // reset was asked for. After any failed end the Card is closed.
-func (c *Card) Transact(ctx context.Context, fn func(*Tx) error) (err error) {
+func (c *Card) Transact(ctx context.Context, fn func(*Tx) error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	select {
-	case c.turn <- struct{}{}:
-	case <-c.quit:
-		return ErrClosed
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	defer func() { <-c.turn }()
+	return c.do(ctx, func(o *owner, work *call) error {
+		wasReset, err := o.begin()
+		if err != nil {
+			return err
+		}
+		tx := &Tx{card: c, owner: o, wasReset: wasReset}
+		if work.taken.Swap(true) {
+			return tx.end() // nobody waits any more
+		}
+		return tx.run(fn)
+	})
+}
 
-	tx := &Tx{ctx: ctx, card: c}
-	err = c.do(ctx, 0, func(o *owner) (err error) {
-		tx.wasReset, err = o.begin()
-		return err
-	}, func(o *owner) { _ = o.end(LeaveCard) })
-	if err != nil {
-		return err
-	}
-	finished := false
+// run runs fn and ends the transaction.
+func (tx *Tx) run(fn func(*Tx) error) (err error) {
+	returned := false
 	defer func() {
-		if !finished { // fn panicked: nobody knows what it left verified
+		if !returned { // a panic: nobody knows what it left verified
 			tx.reset = true
 		}
 		if failed := tx.end(); failed != nil {
 			err = errors.Join(err, failed)
 		}
 	}()
-	if ctx.Err() == nil {
-		err = fn(tx)
-	} else {
-		err = context.Cause(ctx)
-	}
-	finished = true
+	err = fn(tx)
+	returned = true
 	return err
 }
 
@@ -77,6 +74,10 @@ func (c *Card) Transact(ctx context.Context, fn func(*Tx) error) (err error) {
 // whom that matters compares Reader.Insertion, or reads who the card is.
 func (tx *Tx) WasReset() bool { return tx.wasReset }
 
+// Protocol is the transmission protocol in use, ProtocolT0 or ProtocolT1. A
+// reset by another program can change it.
+func (tx *Tx) Protocol() Protocol { return tx.owner.handle.ActiveProtocol() }
+
 // ResetAtEnd resets the card when the transaction ends: it forgets what was
 // verified, and every other program must begin anew.
 func (tx *Tx) ResetAtEnd() { tx.reset = true }
@@ -86,22 +87,19 @@ func (tx *Tx) LeaveAtEnd() { tx.reset = false }
 
 // Transmit sends one command APDU (ISO 7816-3) and returns the response with
 // its status word. command is copied and the copy wiped; the caller wipes its
-// own. The end of Transact's ctx alone is no error.
-func (tx *Tx) Transmit(command []byte) (response []byte, err error) {
-	if tx.over {
+// own. It fails with ErrClosed once the transaction was given up, the Card
+// closed or the function has returned; the end of Transact's ctx alone is no
+// error.
+func (tx *Tx) Transmit(command []byte) ([]byte, error) {
+	// The copy comes before the question: who gives a transaction up closes the
+	// Card first and wipes its PIN then, so no wiped PIN is ever sent, which
+	// would cost a try.
+	command = slices.Clone(command)
+	defer clear(command)
+	if tx.over || tx.card.closed() {
 		return nil, ErrClosed
 	}
-	command = slices.Clone(command) // a caller that gave up may wipe its own while C reads
-	var answer []byte
-	err = tx.call(func(o *owner) (err error) {
-		defer clear(command)
-		answer, err = o.transmit(command)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return answer, nil
+	return tx.owner.transmit(command)
 }
 
 // end ends the transaction and reports only what leaves the card other than
@@ -109,25 +107,16 @@ func (tx *Tx) Transmit(command []byte) (response []byte, err error) {
 func (tx *Tx) end() error {
 	tx.over = true
 	disposition := LeaveCard
-	if tx.reset {
+	if tx.reset || tx.card.closed() {
 		disposition = ResetCard
 	}
-	err := tx.call(func(o *owner) error { return o.end(disposition) })
+	err := tx.owner.end(disposition)
 	if err == nil {
 		return nil
 	}
 	tx.card.close()
-	switch {
-	case !tx.reset,
-		errors.Is(err, ErrCardRemoved), errors.Is(err, ErrCardReset), // it has forgotten all the same
-		errors.Is(err, ErrClosed): // it is reset while the connection is closed
-		return nil
+	if !tx.reset || errors.Is(err, ErrCardRemoved) || errors.Is(err, ErrCardReset) {
+		return nil // it has forgotten all the same
 	}
 	return err
-}
-
-// call runs within the transaction. When it has to be given up, the Card is of
-// no more use.
-func (tx *Tx) call(run func(*owner) error) error {
-	return tx.card.do(tx.ctx, grace, run, nil)
 }
