@@ -83,8 +83,8 @@ func TestOnlyAPIVApplicationIsTakenForOne(t *testing.T) {
 		"no identifier":               {"6105 5003504956", ErrNotPIV},
 		"nothing":                     {"", ErrNotPIV},
 		"other template":              {"6F09 7907 4F05A000000308", ErrNotPIV},
-		"cut off":                     {"6109 7907 4F05A0000003", apdu.ErrTLV},
-		"inner length beyond the end": {"6109 7908 4F05A000000308", apdu.ErrTLV},
+		"cut off":                     {"6109 7907 4F05A0000003", ErrMalformed},
+		"inner length beyond the end": {"6109 7908 4F05A000000308", ErrMalformed},
 	} {
 		if err := checkProperties(unhex(t, c.hex)); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)

@@ -65,7 +65,7 @@ func Inspect(ctx context.Context, tx Transaction, mode apdu.Mode) (Card, error) 
 			}
 		}
 	}
-	for _, slot := range Slots {
+	for _, slot := range slots {
 		if err := ctx.Err(); err != nil {
 			return Card{}, err
 		}
@@ -119,7 +119,7 @@ type SignRequest struct {
 	Digest []byte
 	// PIN is 4 to 8 bytes. It is not kept and not changed: wiping it is the
 	// caller's.
-	PIN []byte
+	PIN Typed
 	// AllowLastTry is the person's extra yes to spending the last try.
 	AllowLastTry bool
 }
@@ -162,9 +162,9 @@ func Sign(ctx context.Context, tx Transaction, req SignRequest) (signature []byt
 // are not kept and not changed.
 type ChangePINRequest struct {
 	Settings     Settings
-	Old          []byte // 4 to 8 bytes
-	New          []byte // 6 to 8 digits
-	AllowLastTry bool   // as in SignRequest
+	Old          Typed // 4 to 8 bytes
+	New          Typed // 6 to 8 digits
+	AllowLastTry bool  // as in SignRequest
 }
 
 // ChangePIN sets a new PIN and makes the card forget it. It fails as Sign does;
@@ -191,8 +191,8 @@ func ChangePIN(ctx context.Context, tx Transaction, req ChangePINRequest) error 
 // not changed.
 type UnblockPINRequest struct {
 	Settings Settings
-	PUK      []byte // 4 to 8 bytes
-	New      []byte // 6 to 8 digits
+	PUK      Typed // 4 to 8 bytes
+	New      Typed // 6 to 8 digits
 	// AllowLastTry is the person's extra yes. It is always needed: no card
 	// tells the PUK's tries before a wrong one, except that TriesLeft of the
 	// WrongPIN before may be given.

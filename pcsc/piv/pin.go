@@ -3,12 +3,25 @@ package piv
 import (
 	"context"
 	"fmt"
+	"io"
 
 	"github.com/cardea-agent/cardea/pcsc/apdu"
 )
 
 // TriesUnknown is the count of tries of a card that does not tell.
 const TriesUnknown = -1
+
+// Typed is a PIN or PUK as a person typed it. It is a []byte that no verb of
+// fmt and no encoder shows.
+type Typed []byte
+
+const hidden = "[PIN]"
+
+// Format hides the bytes.
+func (Typed) Format(w fmt.State, _ rune) { _, _ = io.WriteString(w, hidden) }
+
+// MarshalText hides the bytes.
+func (Typed) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
 // pinBytes is the length of a PIN or PUK on the wire; shorter ones are filled
 // up with FF (SP 800-73-4 part 2, 2.4.3).
@@ -85,7 +98,7 @@ func (a *application) readyForPIN(ref PINReference, known, allowLastTry bool) (c
 }
 
 // sendSecrets sends one command whose data is PINs or PUKs, each filled up.
-func (a *application) sendSecrets(ins, p2 byte, secret Secret, secrets ...[]byte) error {
+func (a *application) sendSecrets(ins, p2 byte, secret Secret, secrets ...Typed) error {
 	data := make([]byte, 0, len(secrets)*pinBytes)
 	defer func() { clear(data[:cap(data)]) }()
 	for _, s := range secrets {
@@ -103,7 +116,7 @@ func (a *application) sendSecrets(ins, p2 byte, secret Secret, secrets ...[]byte
 
 // checkTyped refuses what cannot be a PIN or PUK on any card. Older PINs may be
 // 4 to 8 characters of any kind; the card judges the rest. FF is the filler.
-func checkTyped(secret Secret, b []byte) error {
+func checkTyped(secret Secret, b Typed) error {
 	if len(b) < 4 || len(b) > pinBytes {
 		return fmt.Errorf("%w: a %s has 4 to 8 characters", ErrPINForm, secret)
 	}
@@ -117,7 +130,7 @@ func checkTyped(secret Secret, b []byte) error {
 
 // checkNew holds a new PIN to 6 to 8 digits (SP 800-73-4 part 2, 2.4.3), so
 // that it can be typed on every keypad.
-func checkNew(b []byte) error {
+func checkNew(b Typed) error {
 	if len(b) < 6 || len(b) > pinBytes {
 		return fmt.Errorf("%w: a new PIN has 6 to 8 digits", ErrPINForm)
 	}

@@ -3,6 +3,7 @@ package piv
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -348,6 +349,32 @@ func TestAPINIsInNoErrorAndNoBufferAfterwards(t *testing.T) {
 				if !bytes.Equal(buffer, make([]byte, len(buffer))) {
 					t.Errorf("%s: a buffer still holds %X", name, buffer)
 				}
+			}
+		}
+	}
+}
+
+func TestPrintingARequestNeverShowsAPIN(t *testing.T) {
+	const canary = "83927461"
+	for _, request := range []any{
+		SignRequest{PIN: []byte(canary)},
+		&ChangePINRequest{Old: []byte(canary), New: []byte(canary)},
+		UnblockPINRequest{PUK: []byte(canary), New: []byte(canary)},
+	} {
+		encoded, err := json.Marshal(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := string(encoded)
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%c", "%U"} {
+			shown += fmt.Sprintf(verb, request)
+		}
+		if !strings.Contains(shown, hidden) {
+			t.Errorf("%T shows nothing of itself: %s", request, shown)
+		}
+		for _, leak := range []string{canary, fmt.Sprintf("%x", canary), "56 51 57 50 55", "ODM5Mjc0NjE="} {
+			if strings.Contains(strings.ToLower(shown), strings.ToLower(leak)) {
+				t.Errorf("%T shows the PIN: %s", request, shown)
 			}
 		}
 	}

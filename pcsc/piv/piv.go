@@ -53,8 +53,8 @@ const (
 	CardAuthentication Slot = 0x9E // wants no PIN
 )
 
-// Slots are all slots, in the order in which they are read.
-var Slots = [...]Slot{Authentication, Signature, KeyManagement, CardAuthentication}
+// slots are all slots, in the order in which they are read.
+var slots = [...]Slot{Authentication, Signature, KeyManagement, CardAuthentication}
 
 // String is the slot's number as it is usually written.
 func (s Slot) String() string { return fmt.Sprintf("%02X", byte(s)) }
@@ -115,7 +115,7 @@ func checkProperties(b []byte) error {
 	for _, path := range [][]apdu.Tag{{0x61, 0x79, 0x4F}, {0x61, 0x4F}} {
 		id, _, err := apdu.FindTLV(b, path...)
 		if err != nil {
-			return fmt.Errorf("piv: application properties: %w", err)
+			return fmt.Errorf("%w: application properties: %w", ErrMalformed, err)
 		}
 		if len(id) >= len(registeredID) && string(id[:len(registeredID)]) == registeredID {
 			return nil
