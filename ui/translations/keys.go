@@ -1,0 +1,71 @@
+package translations
+
+// The sentences of the PIN window.
+const (
+	PINTitleSignIn  Text = "pin.titleSignIn"
+	PINTitleResume  Text = "pin.titleResume"
+	PINWebsite      Text = "pin.website"
+	PINHolder       Text = "pin.holder"
+	PINReader       Text = "pin.reader"
+	PINLabel        Text = "pin.label"
+	PINTriesLeft    Text = "pin.triesLeft"
+	PINWrong        Text = "pin.wrong"
+	PINWrongNoCount Text = "pin.wrongNoCount"
+	PINLastTry      Text = "pin.lastTry"
+	PINLastTryYes   Text = "pin.lastTryYes"
+	PINNotReady     Text = "pin.notReady"
+	PINKeysIgnored  Text = "pin.keysIgnored"
+	PINReady        Text = "pin.ready"
+	PINTooLong      Text = "pin.tooLong"
+	PINBadKey       Text = "pin.badKey"
+	PINChecking     Text = "pin.checking"
+	PINOk           Text = "pin.ok"
+	PINCancel       Text = "pin.cancel"
+	ChooseTitle     Text = "choose.title"
+	ChooseIssuer    Text = "choose.issuer"
+	ChooseExpiry    Text = "choose.expiry"
+)
+
+// The sentences of the tray and the status window: for each state what is, and
+// what to do.
+const (
+	StateOffline             Text = "state.offline"
+	StateStarting            Text = "state.starting"
+	StateServiceDown         Text = "state.serviceDown"
+	StateNoReader            Text = "state.noReader"
+	StateNoCard              Text = "state.noCard"
+	StateCardUnreadable      Text = "state.cardUnreadable"
+	StateCardUnknown         Text = "state.cardUnknown"
+	StateNoUsableCertificate Text = "state.noUsableCertificate"
+	StatePINBlocked          Text = "state.pinBlocked"
+	StateReady               Text = "state.ready"
+	StateBusy                Text = "state.busy"
+
+	DoOffline             Text = "do.offline"
+	DoStarting            Text = "do.starting"
+	DoServiceDown         Text = "do.serviceDown"
+	DoNoReader            Text = "do.noReader"
+	DoNoCard              Text = "do.noCard"
+	DoCardUnreadable      Text = "do.cardUnreadable"
+	DoCardUnknown         Text = "do.cardUnknown"
+	DoNoUsableCertificate Text = "do.noUsableCertificate"
+	DoPINBlocked          Text = "do.pinBlocked"
+	DoReady               Text = "do.ready"
+	DoBusy                Text = "do.busy"
+
+	ReaderLine       Text = "reader.line"
+	ReaderEmpty      Text = "reader.empty"
+	ReaderPending    Text = "reader.pending"
+	ReaderUnreadable Text = "reader.unreadable"
+	ReaderUnknown    Text = "reader.unknown"
+	ReaderCard       Text = "reader.card"
+	ReaderBlocked    Text = "reader.blocked"
+	ReaderFinal      Text = "reader.final"
+
+	MenuStatus  Text = "menu.status"
+	MenuQuit    Text = "menu.quit"
+	Version     Text = "version"
+	Versions    Text = "versions"
+	StatusTitle Text = "status.title"
+	StatusClose Text = "status.close"
+)
