@@ -62,16 +62,23 @@ func required() bool { return os.Getenv("CARDEA_E2E_REQUIRED") == "1" }
 // the card of the test before it must not be mistaken: the reader is empty first.
 func inPCSCD(t *testing.T, card *virtual.Card) (reader string) {
 	t.Helper()
+	reader, _ = insertInPCSCD(t, card)
+	return reader
+}
+
+// insertInPCSCD is inPCSCD for a test that takes the card out itself.
+func insertInPCSCD(t *testing.T, card *virtual.Card) (reader string, slot virtual.Slot) {
+	t.Helper()
 	if daemon == nil {
 		t.Skip("pcscd or vsmartcard-vpcd is not installed")
 	}
 	reader = daemon.Readers[0].Name
-	slot := virtual.NewVPCD(daemon.Readers[0].Addr)
+	slot = virtual.NewVPCD(daemon.Readers[0].Addr)
 	awaitCard(t, reader, false)
 	slot.Insert(card)
 	t.Cleanup(slot.Remove)
 	awaitCard(t, reader, true)
-	return reader
+	return reader, slot
 }
 
 // awaitCard waits until the reader has a card, or none, in the eyes of pcscd.

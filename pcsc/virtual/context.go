@@ -10,11 +10,12 @@ import (
 // resourceContext is one pcsc.Context of a Manager. Its fields are guarded by
 // the manager's lock.
 type resourceContext struct {
-	m       *Manager
-	dead    bool // the service stopped, or the context was released
-	handles map[*handle]struct{}
-	waiting bool
-	cancel  chan struct{} // of the wait that is under way
+	m        *Manager
+	dead     bool // the service stopped, or the context was released
+	released bool
+	handles  map[*handle]struct{}
+	waiting  bool
+	cancel   chan struct{} // of the wait that is under way
 }
 
 // alive says why no call can be made. It panics when another call of this
@@ -24,7 +25,15 @@ func (c *resourceContext) alive() error {
 	if c.waiting {
 		panic("virtual: a call on a context that is waiting")
 	}
-	if c.dead {
+	return c.ended()
+}
+
+// ended says that the context was released or the service stopped. Called with the lock held.
+func (c *resourceContext) ended() error {
+	switch {
+	case c.released:
+		return pcsc.InvalidHandle
+	case c.dead:
 		return pcsc.NoService
 	}
 	return nil
@@ -169,8 +178,8 @@ func (m *Manager) compare(s *pcsc.ReaderState) {
 func (c *resourceContext) Cancel() error {
 	c.m.mu.Lock()
 	defer c.m.mu.Unlock()
-	if c.dead {
-		return pcsc.NoService
+	if err := c.ended(); err != nil {
+		return err
 	}
 	if c.waiting {
 		select {
@@ -182,29 +191,24 @@ func (c *resourceContext) Cancel() error {
 	return nil
 }
 
-// Release ends the context. Like pcscd, it resets the cards that are still
-// connected: that is what happens when a program dies.
+// Release ends the context. Like pcscd, it resets the cards that one of its
+// handles has a transaction on, and leaves the others as they are, a verified
+// PIN included: that is also what happens when a program dies.
 func (c *resourceContext) Release() error {
 	c.m.mu.Lock()
+	defer c.m.mu.Unlock()
 	if err := c.alive(); err != nil {
-		c.m.mu.Unlock()
 		return err
 	}
-	open := make([]*handle, 0, len(c.handles))
 	for h := range c.handles {
-		open = append(open, h)
-	}
-	c.m.mu.Unlock()
-	for _, h := range open {
-		disposition := pcsc.ResetCard
-		if h.eventNow() != 0 {
-			disposition = pcsc.LeaveCard
+		if h.r.owner == h && h.event == 0 {
+			_ = h.r.reset() // a card that was pulled meanwhile is as reset as can be
 		}
-		_ = h.Disconnect(disposition) // the handle is gone in any case
+		if !h.closed {
+			h.close()
+		}
 	}
-	c.m.mu.Lock()
-	defer c.m.mu.Unlock()
-	c.dead = true
+	c.dead, c.released = true, true
 	delete(c.m.contexts, c)
 	return nil
 }

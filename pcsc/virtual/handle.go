@@ -125,12 +125,10 @@ func (h *handle) usable() error {
 	switch {
 	case h.closed:
 		return pcsc.InvalidHandle
-	case h.c.dead:
-		return pcsc.NoService
-	case h.r.gone:
+	case h.r.gone && !h.c.dead:
 		return pcsc.ReaderUnavailable
 	}
-	return nil
+	return h.c.ended()
 }
 
 // failed returns the event as an error. Called with the lock held.
@@ -139,12 +137,6 @@ func (h *handle) failed() error {
 		return h.event
 	}
 	return nil
-}
-
-func (h *handle) eventNow() pcsc.Code {
-	h.c.m.mu.Lock()
-	defer h.c.m.mu.Unlock()
-	return h.event
 }
 
 // ActiveProtocol returns the protocol agreed on, T1 unless the caller excluded it.

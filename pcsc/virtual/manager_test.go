@@ -236,18 +236,18 @@ func TestConnectSaysWhyItFails(t *testing.T) {
 	wantCode(t, err, pcsc.InvalidHandle)
 }
 
-func TestAProgramThatDiesResetsTheCard(t *testing.T) {
+func TestAReleasedContextIsAnInvalidHandle(t *testing.T) {
 	b := newBench(t, virtual.P256("Robin Example"))
 	c := b.context()
 	h, err := c.Connect(b.Name(), pcsc.ShareShared, pcsc.ProtocolAny)
 	wantCode(t, err, 0)
-	wantStatus(t, h, verifyGood, "9000")
 	wantCode(t, c.Release(), 0)
-	if b.card.PINVerified() {
-		t.Error("the PIN is still verified")
-	}
+	wantCode(t, c.Release(), pcsc.InvalidHandle)
+	wantCode(t, c.Cancel(), pcsc.InvalidHandle)
 	_, err = c.ListReaders()
-	wantCode(t, err, pcsc.NoService)
+	wantCode(t, err, pcsc.InvalidHandle)
+	_, err = h.Transmit(empty)
+	wantCode(t, err, pcsc.InvalidHandle)
 }
 
 func TestAMuteCardIsNotTransactedAndStays(t *testing.T) {
