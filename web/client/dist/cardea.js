@@ -247,7 +247,8 @@ var host = "127.0.0.1";
 var askedTimeout = 12e4;
 var openTimeout = 2e4;
 var probeTimeout = 1e4;
-var personTime = 3e3;
+var personTime = 500;
+var personTimeOnWindows = 3e3;
 async function openSocket(scope, port, signal) {
   const before = await loopbackPermission(scope);
   if (before === "prompt" && !userIsActive(scope)) {
@@ -278,7 +279,7 @@ async function explain(scope, port, byPerson, signal) {
   if (signal?.aborted) {
     return cancelled(signal);
   }
-  return await refusedByBrowser(scope, Date.now() - start > personTime) ?? new CardeaError("notRunning", {});
+  return await refusedByBrowser(scope, tookAPerson(scope, start)) ?? new CardeaError("notRunning", {});
 }
 async function refusedByBrowser(scope, byPerson) {
   const permission = await loopbackPermission(scope);
@@ -289,6 +290,10 @@ async function refusedByBrowser(scope, byPerson) {
     return new CardeaError("loopbackDenied", {});
   }
   return permission === "prompt" && byPerson ? new CardeaError("loopbackDismissed", {}) : void 0;
+}
+function tookAPerson(scope, start) {
+  const limit = scope.navigator?.platform?.startsWith("Win") ? personTimeOnWindows : personTime;
+  return Date.now() - start > limit;
 }
 async function probe(scope, port, signal) {
   const limits = [AbortSignal.timeout(probeTimeout)];
@@ -342,7 +347,7 @@ function attempt(scope, port, timeout, signal) {
         resolve(result);
       }
     };
-    const fail = () => settle({ byPerson: blurred || Date.now() - start > personTime });
+    const fail = () => settle({ byPerson: blurred || tookAPerson(scope, start) });
     const onAbort = () => settle(cancelled(signal));
     const timer = setTimeout(fail, timeout);
     signal?.addEventListener("abort", onAbort);

@@ -12,9 +12,10 @@ const askedTimeout = 120_000;
 const openTimeout = 20_000;
 const probeTimeout = 10_000;
 
-// A refused connection to loopback fails within about two seconds on every
-// system, so a failure after this long was a person's.
-const personTime = 3_000;
+// A connection to a loopback port on which nothing listens fails at once, but on
+// Windows after two seconds. A failure after longer was a person's.
+const personTime = 500;
+const personTimeOnWindows = 3_000;
 
 /**
  * Opens the WebSocket to the agent. It rejects with the code that says why there
@@ -53,7 +54,7 @@ async function explain(scope: Scope, port: number, byPerson: boolean, signal: Ab
     return cancelled(signal);
   }
   // Where the permission is not given, the probe may have made the browser ask.
-  return (await refusedByBrowser(scope, Date.now() - start > personTime)) ?? new CardeaError("notRunning", {});
+  return (await refusedByBrowser(scope, tookAPerson(scope, start))) ?? new CardeaError("notRunning", {});
 }
 
 /** What the browser's permission says to a failure; undefined when it is not the reason. */
@@ -66,6 +67,11 @@ async function refusedByBrowser(scope: Scope, byPerson: boolean): Promise<Cardea
     return new CardeaError("loopbackDenied", {});
   }
   return permission === "prompt" && byPerson ? new CardeaError("loopbackDismissed", {}) : undefined;
+}
+
+function tookAPerson(scope: Scope, start: number): boolean {
+  const limit = scope.navigator?.platform?.startsWith("Win") ? personTimeOnWindows : personTime;
+  return Date.now() - start > limit;
 }
 
 /** Whether anything answers on the port. The answer itself cannot be read. */
@@ -133,7 +139,7 @@ function attempt(scope: Scope, port: number, timeout: number, signal: AbortSigna
         resolve(result);
       }
     };
-    const fail = () => settle({ byPerson: blurred || Date.now() - start > personTime });
+    const fail = () => settle({ byPerson: blurred || tookAPerson(scope, start) });
     const onAbort = () => settle(cancelled(signal as AbortSignal));
     const timer = setTimeout(fail, timeout);
     signal?.addEventListener("abort", onAbort);

@@ -22,6 +22,7 @@ export interface Scope {
   readonly WebSocket: new (url: string, protocol: string) => Socket;
   fetch(url: string, init: { mode: "no-cors"; cache: "no-store"; signal: AbortSignal }): Promise<unknown>;
   readonly navigator?: {
+    readonly platform?: string;
     readonly permissions?: { query(descriptor: { name: never }): Promise<{ readonly state: PermissionState }> };
     readonly userActivation?: { readonly isActive: boolean };
   };

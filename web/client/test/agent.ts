@@ -141,6 +141,7 @@ export interface World {
   active?: boolean;
   policy?: { features: string[]; allowed: string[] };
   hostname?: string;
+  platform?: string;
   WebSocket?: Scope["WebSocket"];
   fetch?: Scope["fetch"];
 }
@@ -153,6 +154,7 @@ export function scopeOf(world: World = {}): Scope {
     },
     fetch: (url, init) => (world.fetch ?? (fetch as Scope["fetch"]))(url, init),
     navigator: {
+      platform: world.platform ?? "Linux x86_64",
       permissions: {
         async query({ name }) {
           if (world.permission === undefined || name !== (world.permissionName ?? "loopback-network")) {

@@ -105,6 +105,18 @@ test("a question that was closed is loopbackDismissed, and is not asked again by
   assert.equal(probes, 0);
 });
 
+test("a failure that took as long as a person needs is loopbackDismissed, which Windows alone takes for a closed port", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  const WebSocket = socketThat((socket) => {
+    t.mock.timers.tick(2_500);
+    socket.onerror?.({} as never);
+  });
+  const world: World = { permission: "prompt", WebSocket, fetch: answersNothing };
+  await failure(connect({ scope: scopeOf(world) }), "loopbackDismissed");
+  world.platform = "Win32";
+  await failure(connect({ scope: scopeOf(world) }), "notRunning");
+});
+
 test("without a click nothing is opened while the browser would ask", async (t) => {
   const agent = await startAgent(t);
   await failure(connect({ port: agent.port, scope: scopeOf({ permission: "prompt", active: false }) }), "loopbackDismissed");

@@ -24,6 +24,7 @@ export interface Scope {
         signal: AbortSignal;
     }): Promise<unknown>;
     readonly navigator?: {
+        readonly platform?: string;
         readonly permissions?: {
             query(descriptor: {
                 name: never;
