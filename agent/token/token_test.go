@@ -259,6 +259,7 @@ func TestEveryAlgorithmMakesATokenOfItsOwnSignatureOnly(t *testing.T) {
 			flipped[len(flipped)/3] ^= 1
 			for name, bad := range map[string][]byte{
 				"nothing": nil, "zeros": make([]byte, len(good)), "short": good[1:], "long": append([]byte{0}, good...),
+				"wide s":  slices.Insert(slices.Clone(good), len(good)/2, 0),
 				"flipped": flipped, "another origin": sign(t, signers()[kind], algorithm, hash, foreign),
 			} {
 				if got, err := composer.Finish(key, hash, digest, bad); !errors.Is(err, token.ErrSignature) || got != (signin.Token{}) {

@@ -94,9 +94,6 @@ func parseCRL(der []byte, now time.Time) (*crl, time.Time, error) {
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	if list.NextUpdate.IsZero() {
-		return nil, time.Time{}, errors.New("no nextUpdate")
-	}
 	until, err := fresh(now, list.ThisUpdate, list.NextUpdate)
 	if err != nil {
 		return nil, time.Time{}, err

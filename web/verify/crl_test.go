@@ -75,7 +75,12 @@ func TestARevocationListDecides(t *testing.T) {
 		"of the future": {func(t *testing.T, a *authority, _ *big.Int) []byte {
 			return a.makeList(t, a.issuing, func(l *x509.RevocationList) { l.ThisUpdate = a.clock.Now().Add(time.Hour) })
 		}, silence},
-		"of the root":      {func(t *testing.T, a *authority, _ *big.Int) []byte { return a.makeList(t, a.root, nil) }, silence},
+		"of the root": {func(t *testing.T, a *authority, _ *big.Int) []byte { return a.makeList(t, a.root, nil) }, silence},
+		"of the issuer's key by another name": {func(t *testing.T, a *authority, _ *big.Int) []byte {
+			template := *a.issuing.cert
+			template.RawSubject, template.Subject = nil, pkix.Name{CommonName: "Other cards"}
+			return a.makeList(t, certify(t, &template, a.issuing.key, &a.root), nil)
+		}, silence},
 		"by another's key": {func(t *testing.T, a *authority, _ *big.Int) []byte { return a.makeList(t, other.issuing, nil) }, silence},
 		"a list of additions": {func(t *testing.T, a *authority, _ *big.Int) []byte {
 			return a.makeList(t, a.issuing, func(l *x509.RevocationList) {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"sync"
 	"time"
 )
@@ -37,8 +36,6 @@ func isWebURL(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil
 }
-
-func isAbsolutePath(text string) bool { return filepath.IsAbs(text) }
 
 // firstWebURLs leaves out ldap addresses, and what an odd certificate has too
 // many of.

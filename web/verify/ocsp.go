@@ -85,6 +85,7 @@ func checkResponder(resp *ocsp.Response, issuer *x509.Certificate, now time.Time
 	if responder == nil || responder.Equal(issuer) {
 		return resp.CheckSignatureFrom(issuer)
 	}
+	// The package has done this already, as it documents; it costs little.
 	if err := resp.CheckSignatureFrom(responder); err != nil {
 		return err
 	}

@@ -2,6 +2,8 @@ package verify_test
 
 import (
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -72,6 +74,9 @@ func TestAnOCSPAnswerDecides(t *testing.T) {
 			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 		}), silence},
 		"by an expired responder": {delegated(true, func(a *authority, c *x509.Certificate) { c.NotAfter = a.clock.Now().Add(-time.Minute) }), silence},
+		"by a responder with an unknown limit": {delegated(true, func(_ *authority, c *x509.Certificate) {
+			c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 9}, Critical: true, Value: []byte{5, 0}}}
+		}), silence},
 		"by nobody's key": {func(t *testing.T, a *authority) func(ocsp.Response) []byte {
 			other := newCA(t, "Trust")
 			return func(r ocsp.Response) []byte { return a.signedBy(t, other.issuing, nil, r) }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"time"
 )
 
@@ -101,7 +102,7 @@ func newChecker(config Revocation, clock func() time.Time) (*checker, error) {
 		return nil, fmt.Errorf("verify: Revocation.OCSPURL %q needs OCSP and must be http or https", config.OCSPURL)
 	}
 	for _, place := range config.CRLs {
-		if !isWebURL(place) && !isAbsolutePath(place) {
+		if !isWebURL(place) && !filepath.IsAbs(place) {
 			return nil, fmt.Errorf("verify: CRL %q is neither a web address nor an absolute path", place)
 		}
 	}

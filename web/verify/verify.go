@@ -80,6 +80,7 @@ type Verifier struct {
 // New returns a Verifier, or an error that says what is wrong with config.
 func New(config Config) (*Verifier, error) {
 	v := &Verifier{config: config, nonces: config.Nonces, nonceLife: config.NonceLife, clock: config.Clock}
+	v.config.Origins = slices.Clone(config.Origins)
 	if len(config.Origins) == 0 {
 		return nil, errors.New("verify: Config.Origins is empty")
 	}

@@ -7,7 +7,9 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -84,6 +86,9 @@ func TestAnotherOriginAndABrokenSignatureAreRefusedAlike(t *testing.T) {
 		"signature cut":       func(n string) []byte { return edit(t, card.token(t, "ES256", origin, n), "signature", "AAAA") },
 		"signature of zeros":  func(n string) []byte { return edit(t, card.token(t, "ES256", origin, n), "signature", zeros(64)) },
 		"signature in ASN.1":  func(n string) []byte { return edit(t, card.token(t, "ES256", origin, n), "signature", zeros(70)) },
+		"signature wide": func(n string) []byte {
+			return edit(t, card.token(t, "ES256", origin, n), "signature", wide(t, card, n))
+		},
 		"another certificate": func(n string) []byte {
 			return edit(t, card.token(t, "ES256", origin, n), "unverifiedCertificate", b64(other.cert.Raw))
 		},
@@ -97,6 +102,16 @@ func TestAnotherOriginAndABrokenSignatureAreRefusedAlike(t *testing.T) {
 			}
 		})
 	}
+}
+
+// wide is a good signature with a leading zero before s.
+func wide(t *testing.T, card pair, nonce string) string {
+	t.Helper()
+	var fields struct{ Signature []byte }
+	if err := json.Unmarshal(card.token(t, "ES256", origin, nonce), &fields); err != nil {
+		t.Fatal(err)
+	}
+	return b64(slices.Insert(fields.Signature, 32, 0))
 }
 
 func b64(data []byte) string { return base64.StdEncoding.EncodeToString(data) }
@@ -229,6 +244,21 @@ type brokenStore struct{}
 func (brokenStore) Put(context.Context, string, string, time.Time) error { return errors.New("down") }
 func (brokenStore) Take(context.Context, string) (string, time.Time, error) {
 	return "", time.Time{}, errors.New("down")
+}
+
+// emptyStore forgets what it was given and does not say so.
+type emptyStore struct{ brokenStore }
+
+func (emptyStore) Take(context.Context, string) (string, time.Time, error) {
+	return "", time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), nil
+}
+
+func TestAnEmptyNonceIsNoNonce(t *testing.T) {
+	ca := newCA(t, "Trust")
+	config := ca.config()
+	config.Nonces = emptyStore{}
+	_, err := newVerifier(t, config).Verify(t.Context(), session, ca.card(t, nil).token(t, "ES256", origin, ""))
+	wantCode(t, err, verify.CodeInternal)
 }
 
 func TestAStoreThatIsDownLetsNobodyIn(t *testing.T) {
