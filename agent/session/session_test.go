@@ -1,0 +1,517 @@
+package session_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"go.uber.org/goleak"
+
+	"github.com/cardea-agent/cardea/agent/audit"
+	"github.com/cardea-agent/cardea/agent/endpoint"
+	"github.com/cardea-agent/cardea/agent/policy"
+	"github.com/cardea-agent/cardea/agent/prompt"
+	"github.com/cardea-agent/cardea/agent/session"
+	"github.com/cardea-agent/cardea/agent/signin"
+	"github.com/cardea-agent/cardea/agent/signin/signintest"
+	"github.com/cardea-agent/cardea/pcsc"
+	"github.com/cardea-agent/cardea/pcsc/virtual"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	origin = "https://portal.example"
+	// canary is the PIN of every card here. It must be nowhere but in the
+	// prompt's one frame and on the card.
+	canary = "90817263"
+)
+
+const rules = `
+[removal]
+action = "lock"
+grace = "1m"
+[[origin]]
+url = "` + origin + `"
+group = "ward"
+[[origin]]
+url = "https://notes.example"
+group = "ward"
+`
+
+// journal keeps every byte that could betray a PIN.
+type journal struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.b.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.b.String()
+}
+
+// establishments counts the contexts that the agent opens.
+type establishments struct {
+	pcsc.Driver
+	mu sync.Mutex
+	n  int
+}
+
+func (e *establishments) Establish() (pcsc.Context, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.n++
+	return e.Driver.Establish()
+}
+
+// ward is an agent with a virtual reader, a tray, and pages.
+type ward struct {
+	t       *testing.T
+	pcsc    *virtual.Manager
+	driver  *establishments
+	slot    *virtual.Reader
+	ca      *virtual.CA
+	card    *virtual.Card
+	tray    *signintest.Prompter
+	socket  string
+	address string
+	journal *journal
+	stop    func()
+}
+
+func newWard(t *testing.T) *ward {
+	t.Helper()
+	w := &ward{
+		t: t, pcsc: virtual.NewManager(), ca: virtual.NewCA("Test CA"), tray: signintest.NewPrompter(),
+		socket: filepath.Join(t.TempDir(), "cardea", "prompt.sock"), address: "127.0.0.1:0", journal: &journal{},
+	}
+	w.driver = &establishments{Driver: w.pcsc}
+	w.slot = w.pcsc.AddReader("Reader 1")
+	w.card = virtual.NewCard(w.ca, virtual.P256("Anna Example").With(func(p *virtual.Profile) { p.PIN = canary }))
+	w.start()
+	t.Cleanup(func() {
+		w.stop()
+		if strings.Contains(w.journal.String(), canary) {
+			t.Errorf("the PIN is in the log:\n%s", w.journal)
+		}
+	})
+	return w
+}
+
+// start runs the agent until stop; a second start takes the same port.
+func (w *ward) start() {
+	w.t.Helper()
+	p, err := policy.Parse([]byte(rules))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	listeners, err := endpoint.Listen(w.address)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.address = listeners[0].Addr().String()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- session.Run(ctx, session.Config{
+			Driver: w.driver, Policy: p, Audit: audit.New(w.journal), Version: "1.2.3", Listeners: listeners, PromptPath: w.socket,
+			Log: slog.New(slog.NewTextHandler(w.journal, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		})
+	}()
+	w.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			w.t.Errorf("the agent ended with %v", err)
+		}
+	})
+}
+
+// startTray runs a tray whose windows are w.tray, and returns when the agent
+// knows it.
+func (w *ward) startTray() {
+	w.t.Helper()
+	connected := make(chan struct{})
+	once := sync.OnceFunc(func() { close(connected) })
+	client, err := prompt.NewClient(prompt.ClientConfig{
+		Path: w.socket, Version: "1.2.3", Prompter: w.tray, Log: slog.New(slog.NewTextHandler(w.journal, nil)),
+		OnReport: func(r prompt.Report) {
+			if r.Connected {
+				once()
+			}
+		},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- client.Run(ctx) }()
+	w.t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			w.t.Errorf("the tray ended with %v", err)
+		}
+	})
+	<-connected
+}
+
+func (w *ward) asked() signintest.Asked {
+	w.t.Helper()
+	select {
+	case a := <-w.tray.Asked:
+		return a
+	case <-time.After(10 * time.Second):
+		w.t.Fatal("nobody was asked")
+		panic("unreachable")
+	}
+}
+
+// page is one WebSocket connection.
+type page struct {
+	t       *testing.T
+	conn    *websocket.Conn
+	next    int
+	answers chan message
+	notes   chan message
+}
+
+type message struct {
+	ID     int             `json:"id"`
+	Result json.RawMessage `json:"result"`
+	Error  *struct {
+		Data struct {
+			Code   string         `json:"code"`
+			Params map[string]any `json:"params"`
+		} `json:"data"`
+	} `json:"error"`
+	Method string          `json:"method"`
+	Params json.RawMessage `json:"params"`
+}
+
+func (w *ward) dial(from string) (*websocket.Conn, *http.Response, error) {
+	return websocket.Dial(w.t.Context(), "ws://"+w.address+"/cardea", &websocket.DialOptions{
+		HTTPHeader: http.Header{"Origin": {from}}, Subprotocols: []string{"cardea.v1"},
+	})
+}
+
+func (w *ward) open(from string) *page {
+	w.t.Helper()
+	conn, _, err := w.dial(from)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	p := &page{t: w.t, conn: conn, answers: make(chan message, 16), notes: make(chan message, 64)}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			_, b, err := conn.Read(context.Background())
+			if err != nil {
+				close(p.answers)
+				return
+			}
+			_, _ = w.journal.Write(append(b, '\n'))
+			var m message
+			if err := json.Unmarshal(b, &m); err != nil {
+				w.t.Errorf("%s: %v", b, err)
+			}
+			if m.Method != "" {
+				p.notes <- m
+			} else {
+				p.answers <- m
+			}
+		}
+	}()
+	w.t.Cleanup(func() { _ = conn.CloseNow(); <-ended })
+	p.call("hello", map[string]any{"client": "test/1", "protocol": 1})
+	return p
+}
+
+// send sends a request and returns its id.
+func (p *page) send(method string, params any) int {
+	p.t.Helper()
+	p.next++
+	b, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": p.next, "method": method, "params": params})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if err := p.conn.Write(p.t.Context(), websocket.MessageText, b); err != nil {
+		p.t.Fatal(err)
+	}
+	return p.next
+}
+
+// answer waits for the answer to a request.
+func (p *page) answer(id int) message {
+	p.t.Helper()
+	select {
+	case m, ok := <-p.answers:
+		if !ok || m.ID != id {
+			p.t.Fatalf("got %+v, want the answer to %d", m, id)
+		}
+		return m
+	case <-time.After(10 * time.Second):
+		p.t.Fatal("no answer came")
+		panic("unreachable")
+	}
+}
+
+func (p *page) call(method string, params any) message {
+	p.t.Helper()
+	return p.answer(p.send(method, params))
+}
+
+func (m message) code() string {
+	if m.Error == nil {
+		return ""
+	}
+	return m.Error.Data.Code
+}
+
+func nonce() string {
+	b := make([]byte, 36)
+	_, _ = rand.Read(b)
+	return base64.StdEncoding.EncodeToString(b)
+}
+
+// hears waits for a session's notifications and returns the last one.
+func (p *page) hears(events ...string) {
+	p.t.Helper()
+	for _, want := range events {
+		for {
+			var m message
+			select {
+			case m = <-p.notes:
+			case <-time.After(10 * time.Second):
+				p.t.Fatalf("heard nothing, want %s", want)
+			}
+			var e struct {
+				Event string `json:"event"`
+			}
+			if m.Method != "session" {
+				continue
+			}
+			if err := json.Unmarshal(m.Params, &e); err != nil || e.Event != want {
+				p.t.Errorf("heard %s, want %s", m.Params, want)
+			}
+			break
+		}
+	}
+}
+
+// signIn signs in and returns the token and the session.
+func (w *ward) signIn(p *page) (signin.Token, string) {
+	w.t.Helper()
+	id := p.send("authenticate", map[string]any{"nonce": nonce()})
+	w.asked().Type(canary)
+	m := p.answer(id)
+	var r struct {
+		Token   signin.Token `json:"token"`
+		Session string       `json:"session"`
+	}
+	if err := json.Unmarshal(m.Result, &r); err != nil || m.Error != nil {
+		w.t.Fatalf("%+v, %v", m, err)
+	}
+	return r.Token, r.Session
+}
+
+func TestAPageSignsInWithTheCardAndThePINStaysInside(t *testing.T) {
+	w := newWard(t)
+	w.startTray()
+	w.slot.Insert(w.card)
+	p := w.open(origin)
+	id := p.send("authenticate", map[string]any{"nonce": nonce()})
+	asked := w.asked()
+	if asked.About.Origin != origin || asked.About.Holder != "Anna Example" || asked.Question.TriesLeft != 3 {
+		t.Errorf("the window shows %+v, %+v", asked.About, asked.Question)
+	}
+	asked.Type("11111111")
+	again := w.asked()
+	if !again.Question.Wrong || again.Question.TriesLeft != 2 {
+		t.Errorf("the second question is %+v", again.Question)
+	}
+	again.Type(canary)
+	m := p.answer(id)
+	if m.Error != nil {
+		t.Fatalf("%+v", m.Error)
+	}
+	var phases []string
+	for len(p.notes) > 0 {
+		phases = append(phases, string((<-p.notes).Params))
+	}
+	want := []string{
+		fmt.Sprintf(`{"id":%d,"phase":"waitingForPIN"}`, id), fmt.Sprintf(`{"id":%d,"phase":"signing"}`, id),
+		fmt.Sprintf(`{"id":%d,"phase":"wrongPIN","triesLeft":2}`, id),
+		fmt.Sprintf(`{"id":%d,"phase":"waitingForPIN"}`, id), fmt.Sprintf(`{"id":%d,"phase":"signing"}`, id),
+	}
+	if i := slices.Index(phases, want[0]); i < 0 || !slices.Equal(phases[i:], want) {
+		t.Errorf("the page heard %q, want %q", phases, want)
+	}
+	if !strings.Contains(w.journal.String(), `"outcome":"ok"`) {
+		t.Error("the decision is not in the audit log")
+	}
+	if w.card.PINVerified() {
+		t.Error("the card still has the PIN")
+	}
+}
+
+func TestTheTokenIsBoundToTheOriginAndTheNonce(t *testing.T) {
+	w := newWard(t)
+	w.startTray()
+	w.slot.Insert(w.card)
+	token, _ := w.signIn(w.open(origin))
+	der, err := base64.StdEncoding.DecodeString(token.UnverifiedCertificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := x509.ParseCertificate(der)
+	if err != nil || c.Subject.CommonName != "Anna Example" || token.Format != "web-eid:1.0" || token.Algorithm != "ES256" {
+		t.Errorf("the token is %+v, %v", token, err)
+	}
+}
+
+func TestTheCardOutLocksEveryPageAndTheNextOneAttachesAndResumes(t *testing.T) {
+	w := newWard(t)
+	w.startTray()
+	w.slot.Insert(w.card)
+	first := w.open(origin)
+	_, session := w.signIn(first)
+	notes := w.open("https://notes.example")
+	if m := notes.call("attach", map[string]any{"session": session}); string(m.Result) != `{"state":"present"}` {
+		t.Errorf("a page of the group attached: %s %+v", m.Result, m.Error)
+	}
+	w.slot.Remove()
+	first.hears("cardRemoved", "locked")
+	notes.hears("cardRemoved", "locked")
+	_ = first.conn.CloseNow()
+
+	next := w.open(origin)
+	m := next.call("attach", map[string]any{"session": session})
+	var standing struct {
+		State     string `json:"state"`
+		GraceLeft int    `json:"graceLeft"`
+	}
+	if err := json.Unmarshal(m.Result, &standing); err != nil || standing.State != "removed" || standing.GraceLeft < 50 || standing.GraceLeft > 60 {
+		t.Errorf("the next page hears %s", m.Result)
+	}
+	id := next.send("resume", map[string]any{"session": session, "nonce": nonce()})
+	w.slot.Insert(w.card)
+	asked := w.asked()
+	if asked.About.Purpose != signin.ToResume {
+		t.Errorf("the window shows %+v", asked.About)
+	}
+	asked.Type(canary)
+	if m := next.answer(id); m.Error != nil {
+		t.Errorf("%+v", m.Error)
+	}
+	next.hears("cardReturned", "resumed")
+	if m := next.call("endSession", map[string]any{"session": session}); m.Error != nil {
+		t.Errorf("%+v", m.Error)
+	}
+	next.hears("ended")
+	notes.hears("cardReturned", "resumed", "ended")
+}
+
+func TestClosingTheSocketOrCancellingClosesTheWindow(t *testing.T) {
+	w := newWard(t)
+	w.startTray()
+	w.slot.Insert(w.card)
+	p := w.open(origin)
+	id := p.send("authenticate", map[string]any{"nonce": nonce()})
+	asked := w.asked()
+	p.send("cancel", map[string]any{"id": id})
+	codes := map[int]string{}
+	for range 2 {
+		m := <-p.answers
+		codes[m.ID] = m.code()
+	}
+	if codes[id] != "cancelled" || codes[id+1] != "" {
+		t.Errorf("the answers are %v", codes)
+	}
+	<-asked.Closed
+
+	p = w.open(origin)
+	p.send("authenticate", map[string]any{"nonce": nonce()})
+	asked = w.asked()
+	_ = p.conn.CloseNow()
+	<-asked.Closed
+}
+
+func TestWithoutATrayThePageHearsItWithinSeconds(t *testing.T) {
+	w := newWard(t)
+	w.slot.Insert(w.card)
+	p := w.open(origin)
+	start := time.Now()
+	if m := p.call("authenticate", map[string]any{"nonce": nonce()}); m.code() != "noPromptUI" {
+		t.Errorf("got %+v", m)
+	}
+	if got := time.Since(start); got > 3500*time.Millisecond {
+		t.Errorf("it took %v", got)
+	}
+}
+
+func TestARestartedAgentKnowsNoSessionsAndServesTheSameTray(t *testing.T) {
+	w := newWard(t)
+	w.startTray()
+	w.slot.Insert(w.card)
+	_, session := w.signIn(w.open(origin))
+	w.stop()
+	w.start()
+	p := w.open(origin)
+	if m := p.call("attach", map[string]any{"session": session}); m.code() != "sessionUnknown" {
+		t.Errorf("got %+v", m)
+	}
+	w.signIn(p)
+}
+
+func TestARefusedHandshakeTouchesNoCardAndNoReader(t *testing.T) {
+	w := newWard(t)
+	w.slot.Insert(w.card)
+	p := w.open(origin)
+	for known := p.call("watch", map[string]any{}).Result; !bytes.Contains(known, []byte(`"state":"ready"`)); {
+		select {
+		case m := <-p.notes:
+			known = m.Params
+		case <-time.After(10 * time.Second):
+			t.Fatalf("the card is not ready: %s", known)
+		}
+	}
+	w.card.ResetCount()
+	w.driver.mu.Lock()
+	before := w.driver.n
+	w.driver.mu.Unlock()
+	for _, from := range []string{"", "null", "http://portal.example", "https://portal.example.evil.test", "https://portal.example:8443", "https://PORTAL.example", "https://portal.example."} {
+		conn, answer, err := w.dial(from)
+		if err == nil {
+			_ = conn.CloseNow()
+			t.Errorf("%q was let in", from)
+		} else if answer == nil || answer.StatusCode != http.StatusForbidden {
+			t.Errorf("%q: %v", from, err)
+		}
+	}
+	w.driver.mu.Lock()
+	defer w.driver.mu.Unlock()
+	if w.card.Count() != 0 || w.driver.n != before {
+		t.Errorf("%d commands and %d contexts were spent on refused pages", w.card.Count(), w.driver.n-before)
+	}
+}
