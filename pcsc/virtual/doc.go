@@ -25,7 +25,7 @@
 // command (see Exchange), and never belongs in a program that people install:
 // only cardea-demo and tests may import it.
 //
-// Tests: tables over the status words, a fuzz target for the command parser,
-// and, where they are installed, OpenSC's tools, yubico-piv-tool and piv-go over
-// a private pcscd.
+// Tests: tables over the status words, a fuzz target for the command parser, and,
+// over a private pcscd where one is installed, OpenSC's tools, yubico-piv-tool,
+// piv-go, and scenes that must play alike in the Manager and in pcscd.
 package virtual
