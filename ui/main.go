@@ -1,0 +1,108 @@
+// Command cardea-tray shows how the smartcard stands and asks for the PIN.
+//
+// It is started at log-on, waits for the session's agent and shows what the
+// agent reports: in the system tray, in a status window where there is no tray,
+// and in the PIN window. Started a second time it takes the first one's place.
+//
+// It never touches a reader or a card, and it draws nothing that a page
+// supplies. Its parts are tested on Fyne's test driver; behind the build tag
+// e2e a test runs the program under Xvfb, types into its window and keeps
+// screenshots in build/screenshots.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/app"
+
+	"github.com/cardea-agent/cardea/agent/prompt"
+	"github.com/cardea-agent/cardea/agent/prompt/nodump"
+	"github.com/cardea-agent/cardea/ui/pinprompt"
+	"github.com/cardea-agent/cardea/ui/status"
+	"github.com/cardea-agent/cardea/ui/translations"
+	"github.com/cardea-agent/cardea/ui/tray"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+func main() {
+	socket := flag.String("socket", "", "meet the agent at this `path` instead of the user's own place")
+	showStatus := flag.Bool("status", false, "show the status window at once")
+	lang := flag.String("lang", "", "language, as a BCP 47 `tag`; the system's when empty")
+	showVersion := flag.Bool("version", false, "print the version and end")
+	flag.Parse()
+	if *showVersion {
+		fmt.Println(version)
+		return
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	if err := run(log, *socket, *lang, *showStatus); err != nil {
+		log.Error("cardea-tray ends", "reason", err)
+		os.Exit(1)
+	}
+}
+
+// run shows the tray until the person quits or a newer tray takes over.
+func run(log *slog.Logger, socket, lang string, showStatus bool) error {
+	if err := nodump.Disable(); err != nil {
+		return err
+	}
+	a := app.NewWithID("io.github.cardea-agent.tray")
+	a.Settings().SetTheme(readable{})
+	a.SetIcon(tray.Icon(tray.Offline))
+	say := translations.For(lang)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+
+	window := status.New(a, say, a.Quit)
+	icon := tray.NewAdapter(a, say, window.Show, a.Quit)
+	pins := pinprompt.New(a, log)
+	client, err := prompt.NewClient(prompt.ClientConfig{
+		Path: socket, Version: version, Prompter: pins, Log: log,
+		OnReport: func(r prompt.Report) {
+			v := tray.Model(r, version, say)
+			fyne.Do(func() {
+				icon.Show(v)
+				window.Update(v)
+			})
+		},
+	})
+	if err != nil {
+		return err
+	}
+	var serving sync.WaitGroup
+	a.Lifecycle().SetOnStarted(func() {
+		if showStatus {
+			window.Show()
+		}
+		pins.Warm()
+		serving.Go(func() { serve(ctx, log, client) })
+	})
+	a.Run()
+	cancel()
+	// Windows are gone with the app; what waits for one ends with ctx.
+	serving.Wait()
+	return nil
+}
+
+// serve waits for the agent's questions, and ends the program when a newer tray
+// took over.
+func serve(ctx context.Context, log *slog.Logger, client *prompt.Client) {
+	err := client.Run(ctx)
+	if errors.Is(err, prompt.ErrSuperseded) {
+		log.Info("a newer tray took over")
+	} else if err != nil {
+		log.Error("the agent cannot be served", "reason", err)
+	}
+	if ctx.Err() == nil {
+		fyne.Do(fyne.CurrentApp().Quit)
+	}
+}

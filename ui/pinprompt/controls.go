@@ -1,0 +1,80 @@
+package pinprompt
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/widget"
+)
+
+// keys is what the controls of a page share: whether keys count yet, and what
+// Escape does.
+type keys struct {
+	count  func() bool
+	cancel func()
+}
+
+// handle acts on the keys that do the same everywhere, and on those that do not
+// count. It tells whether the key is done with.
+func (k keys) handle(ev *fyne.KeyEvent) bool {
+	if !k.count() {
+		return true
+	}
+	if ev.Name == fyne.KeyEscape {
+		k.cancel()
+		return true
+	}
+	return false
+}
+
+// button is a button that Enter presses too, and that Escape leaves.
+type button struct {
+	widget.Button
+	keys keys
+}
+
+func newButton(label string, k keys, tapped func()) *button {
+	b := &button{keys: k}
+	b.Text, b.OnTapped = label, tapped
+	b.ExtendBaseWidget(b)
+	return b
+}
+
+// TypedKey is called by Fyne.
+func (b *button) TypedKey(ev *fyne.KeyEvent) {
+	if b.keys.handle(ev) {
+		return
+	}
+	switch ev.Name {
+	case fyne.KeyReturn, fyne.KeyEnter, fyne.KeySpace:
+		if !b.Disabled() {
+			b.OnTapped()
+		}
+	}
+}
+
+// check is a check box that Escape leaves.
+type check struct {
+	widget.Check
+	keys keys
+}
+
+func newCheck(label string, k keys, changed func(bool)) *check {
+	c := &check{keys: k}
+	c.Text, c.OnChanged = label, changed
+	c.ExtendBaseWidget(c)
+	return c
+}
+
+// TypedKey is called by Fyne.
+func (c *check) TypedKey(ev *fyne.KeyEvent) {
+	if c.keys.handle(ev) {
+		return
+	}
+	c.Check.TypedKey(ev)
+}
+
+// TypedRune is called by Fyne: space changes the box.
+func (c *check) TypedRune(r rune) {
+	if c.keys.count() {
+		c.Check.TypedRune(r)
+	}
+}

@@ -1,0 +1,270 @@
+package pinprompt
+
+import (
+	"image/color"
+	"strconv"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"github.com/cardea-agent/cardea/agent/prompt"
+	"github.com/cardea-agent/cardea/agent/signin"
+	"github.com/cardea-agent/cardea/ui/translations"
+)
+
+// pageWidth is the width of the window, in Fyne's units.
+const pageWidth = 500
+
+// pinPage asks for a PIN.
+type pinPage struct {
+	say     *translations.Catalogue
+	whole   fyne.CanvasObject
+	entry   *entry
+	note    *note
+	lastTry *check // nil unless it is the last try
+	ok, no  *button
+	submit  func()
+	fit     func()
+	ignored bool // keys came too early, and none after
+}
+
+func newPINPage(say *translations.Catalogue, about signin.About, q signin.PINQuestion, k keys) *pinPage {
+	p := &pinPage{say: say, entry: newEntry(say.Say(translations.PINLabel)), note: newNote()}
+	p.entry.onChange = p.typed
+	p.entry.onSubmit = p.trySubmit
+	p.entry.onCancel = k.cancel
+	p.entry.onIgnore = p.complain
+	p.ok = newButton(say.Say(translations.PINOk), k, p.trySubmit)
+	p.ok.Importance = widget.HighImportance
+	p.ok.Disable()
+	p.no = newButton(say.Say(translations.PINCancel), k, k.cancel)
+
+	rows := []fyne.CanvasObject{
+		heading(title(say, about.Purpose)),
+		facts(
+			fact(say.Say(translations.PINWebsite), origin(about.Origin)),
+			fact(say.Say(translations.PINHolder), value(about.Holder)),
+			fact(say.Say(translations.PINReader), value(about.Reader)),
+		),
+	}
+	if q.Wrong {
+		rows = append(rows, banner(theme.ColorNameError, wrongText(say, q)))
+	}
+	if q.LastTry {
+		p.lastTry = newCheck(say.Say(translations.PINLastTryYes), k, func(bool) { p.typed() })
+		rows = append(rows, banner(theme.ColorNameWarning, say.Say(translations.PINLastTry)), p.lastTry)
+	}
+	label := widget.NewLabelWithStyle(say.Say(translations.PINLabel), fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
+	tries := widget.NewLabel("")
+	if q.TriesLeft != signin.TriesUnknown {
+		tries.SetText(say.Say(translations.PINTriesLeft, "tries", strconv.Itoa(q.TriesLeft)))
+	}
+	rows = append(rows,
+		container.NewBorder(nil, nil, label, tries),
+		p.entry, p.note.label,
+		container.NewHBox(layout.NewSpacer(), p.no, p.ok))
+	p.whole = sheet(rows...)
+	p.note.say(say.Say(translations.PINNotReady), widget.LowImportance)
+	return p
+}
+
+func title(say *translations.Catalogue, purpose signin.Purpose) string {
+	if purpose == signin.ToResume {
+		return say.Say(translations.PINTitleResume)
+	}
+	return say.Say(translations.PINTitleSignIn)
+}
+
+func wrongText(say *translations.Catalogue, q signin.PINQuestion) string {
+	if q.TriesLeft == signin.TriesUnknown {
+		return say.Say(translations.PINWrongNoCount)
+	}
+	return say.Say(translations.PINWrong, "tries", strconv.Itoa(q.TriesLeft))
+}
+
+func (p *pinPage) content() fyne.CanvasObject { return p.whole }
+func (p *pinPage) focus() fyne.Focusable      { return p.entry }
+func (p *pinPage) wipe()                      { p.entry.wipe() }
+
+// stray gives keys to the entry when a click beside it took its focus.
+func (p *pinPage) stray(r rune) {
+	p.entry.Tapped(nil)
+	p.entry.TypedRune(r)
+}
+
+func (p *pinPage) ready() {
+	p.entry.setReady()
+	if !p.ignored {
+		p.tell(translations.PINReady, widget.LowImportance)
+	}
+}
+
+func (p *pinPage) complain(c complaint) {
+	switch c {
+	case tooEarly:
+		p.ignored = true
+		p.tell(translations.PINKeysIgnored, widget.WarningImportance)
+	case tooLong:
+		p.tell(translations.PINTooLong, widget.WarningImportance)
+	case badKey:
+		p.tell(translations.PINBadKey, widget.WarningImportance)
+	}
+}
+
+func (p *pinPage) tell(t translations.Text, i widget.Importance) {
+	p.note.say(p.say.Say(t), i)
+	p.fit()
+}
+
+func (p *pinPage) lastTryYes() bool { return p.lastTry != nil && p.lastTry.Checked }
+
+func (p *pinPage) allowed() bool {
+	return p.entry.enabled && p.entry.complete() && (p.lastTry == nil || p.lastTry.Checked)
+}
+
+// typed is called after each change.
+func (p *pinPage) typed() {
+	if p.allowed() {
+		p.ok.Enable()
+	} else {
+		p.ok.Disable()
+	}
+	if p.entry.n > 0 || !p.ignored {
+		p.ignored = false
+		p.tell(translations.PINReady, widget.LowImportance)
+	}
+}
+
+func (p *pinPage) trySubmit() {
+	if p.allowed() {
+		p.submit()
+	}
+}
+
+// showChecking says that the card is being asked. Nothing can be typed.
+func (p *pinPage) showChecking() {
+	p.entry.disable()
+	p.ok.Disable()
+	p.no.Disable()
+	if p.lastTry != nil {
+		p.lastTry.Disable()
+	}
+	p.tell(translations.PINChecking, widget.HighImportance)
+}
+
+// keyPage lets the person choose a key.
+type keyPage struct {
+	whole fyne.CanvasObject
+	first *button
+}
+
+func newKeyPage(say *translations.Catalogue, about signin.About, choices []signin.KeyChoice, k keys, choose func(int)) *keyPage {
+	p := &keyPage{}
+	list := container.NewVBox()
+	for i, c := range choices {
+		b := newButton(prompt.Printable(c.Holder), k, func() { choose(i) })
+		b.Alignment = widget.ButtonAlignLeading
+		b.Icon = theme.AccountIcon()
+		if p.first == nil {
+			p.first = b
+		}
+		details := value(say.Say(translations.ChooseIssuer, "issuer", prompt.Printable(c.Issuer)) + "\n" +
+			say.Say(translations.ChooseExpiry, "date", c.Expiry.Local().Format("02/01/2006"), "reader", prompt.Printable(c.Reader)))
+		details.Importance = widget.LowImportance
+		list.Add(container.NewVBox(b, details))
+	}
+	no := newButton(say.Say(translations.PINCancel), k, k.cancel)
+	if p.first == nil {
+		p.first = no
+	}
+	p.whole = sheet(
+		heading(say.Say(translations.ChooseTitle)),
+		facts(fact(say.Say(translations.PINWebsite), origin(about.Origin))),
+		list,
+		container.NewHBox(layout.NewSpacer(), no))
+	return p
+}
+
+func (p *keyPage) content() fyne.CanvasObject { return p.whole }
+func (p *keyPage) focus() fyne.Focusable      { return p.first }
+func (p *keyPage) ready()                     {}
+func (p *keyPage) stray(rune)                 {}
+func (p *keyPage) wipe()                      {}
+
+// sheet stacks rows with room around them, at the page's width at least.
+func sheet(rows ...fyne.CanvasObject) fyne.CanvasObject {
+	width := canvas.NewRectangle(color.Transparent)
+	width.SetMinSize(fyne.NewSize(pageWidth-32, 0))
+	rows = append([]fyne.CanvasObject{width}, rows...)
+	return container.New(layout.NewCustomPaddedLayout(12, 16, 16, 16), container.New(layout.NewCustomPaddedVBoxLayout(8), rows...))
+}
+
+func heading(text string) fyne.CanvasObject {
+	t := widget.NewRichText(&widget.TextSegment{Text: text, Style: widget.RichTextStyle{
+		SizeName: theme.SizeNameHeadingText, ColorName: theme.ColorNameForeground, TextStyle: fyne.TextStyle{Bold: true}}})
+	t.Wrapping = fyne.TextWrapWord
+	return t
+}
+
+// value is text from a certificate or a reader's driver: shown whole, wrapped.
+func value(s string) *widget.Label {
+	lines := widget.NewLabel(printableLines(s))
+	lines.Wrapping = fyne.TextWrapWord
+	return lines
+}
+
+// origin is shown as the browser sent it: in ASCII, whole, broken where it must
+// be. What could be taken for another site is never cut off.
+func origin(s string) *widget.Label {
+	l := widget.NewLabelWithStyle(prompt.Printable(s), fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
+	l.Wrapping = fyne.TextWrapBreak
+	return l
+}
+
+func fact(name string, what fyne.CanvasObject) [2]fyne.CanvasObject {
+	caption := widget.NewLabel(name)
+	caption.Importance = widget.LowImportance
+	return [2]fyne.CanvasObject{caption, what}
+}
+
+// facts is a table of two columns on a quiet ground.
+func facts(rows ...[2]fyne.CanvasObject) fyne.CanvasObject {
+	table := container.New(layout.NewFormLayout())
+	for _, r := range rows {
+		table.Add(r[0])
+		table.Add(r[1])
+	}
+	return container.NewStack(ground(theme.ColorNameHeaderBackground), table)
+}
+
+// banner is a text that must not be overlooked: on a ground of its own, with a
+// sign as well as a colour.
+func banner(name fyne.ThemeColorName, text string) fyne.CanvasObject {
+	l := widget.NewLabelWithStyle(text, fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
+	l.Wrapping = fyne.TextWrapWord
+	icon := widget.NewIcon(theme.NewColoredResource(theme.WarningIcon(), name))
+	if name == theme.ColorNameError {
+		icon.SetResource(theme.NewColoredResource(theme.ErrorIcon(), name))
+	}
+	edge := ground(theme.ColorNameHeaderBackground)
+	edge.line = name
+	return container.NewStack(edge, container.NewBorder(nil, nil, container.NewPadded(icon), nil, l))
+}
+
+// note is the line below the entry.
+type note struct{ label *widget.Label }
+
+func newNote() *note {
+	n := &note{widget.NewLabel("")}
+	n.label.Wrapping = fyne.TextWrapWord
+	return n
+}
+
+func (n *note) say(text string, i widget.Importance) {
+	n.label.Importance = i
+	n.label.SetText(text)
+}

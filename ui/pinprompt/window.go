@@ -1,0 +1,171 @@
+package pinprompt
+
+import (
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
+
+	"github.com/cardea-agent/cardea/agent/signin"
+	"github.com/cardea-agent/cardea/ui/translations"
+)
+
+// page is what the window shows for one question.
+type page interface {
+	content() fyne.CanvasObject
+	// focus is what gets the keys at first.
+	focus() fyne.Focusable
+	// ready is called when keys count, and stray with each key that nothing
+	// in the window had the focus for.
+	ready()
+	stray(r rune)
+	// wipe is called when the page is taken away, whatever the reason.
+	wipe()
+}
+
+// window is the one window. All of it is touched on Fyne's goroutine alone.
+type window struct {
+	win   fyne.Window
+	after func(time.Duration, func())
+
+	page    page
+	cancel  func() // the person's no to the page, nil while none is possible
+	visible bool
+	counts  bool // keys count
+	shows   int  // how often it appeared, to know a timer of an earlier time
+}
+
+func newWindow(app fyne.App, after func(time.Duration, func())) *window {
+	w := &window{win: app.NewWindow("Cardea"), after: after}
+	if d, ok := w.win.(desktop.Window); ok {
+		d.RequestAlwaysOnTop()
+	}
+	w.win.SetPadded(false)
+	w.win.SetFixedSize(true)
+	w.win.CenterOnScreen()
+	w.win.SetCloseIntercept(func() {
+		if w.cancel != nil {
+			w.cancel()
+		}
+	})
+	w.win.Canvas().SetOnTypedRune(func(r rune) {
+		if w.page != nil {
+			w.page.stray(r)
+		}
+	})
+	w.win.Canvas().SetOnTypedKey(func(k *fyne.KeyEvent) {
+		if k.Name == fyne.KeyEscape && w.counts && w.cancel != nil {
+			w.cancel()
+		}
+	})
+	return w
+}
+
+// warm creates the window and its fonts and textures without a person seeing
+// more of it than a moment.
+func (w *window) warm() {
+	if w.visible {
+		return
+	}
+	p := newPINPage(translations.For(""), signin.About{Origin: "https://"}, signin.PINQuestion{}, keys{func() bool { return false }, func() {}})
+	p.fit = func() {}
+	w.win.SetContent(p.content())
+	w.fit()
+	w.win.Show()
+	w.win.Hide()
+}
+
+// present shows a page, in place of the one before it. Keys begin to count half
+// a second after the window appeared, not after each page: a person who answers
+// a second question has seen the window.
+func (w *window) present(p page, cancel func()) {
+	if w.page != nil {
+		w.page.wipe()
+	}
+	w.page, w.cancel = p, cancel
+	w.win.SetContent(p.content())
+	w.fit()
+	if !w.visible {
+		w.appear()
+	}
+	w.win.Canvas().Focus(p.focus())
+	if w.counts {
+		p.ready()
+	}
+}
+
+func (w *window) appear() {
+	w.visible, w.counts = true, false
+	w.shows++
+	show := w.shows
+	w.win.Show()
+	w.win.CenterOnScreen() // shown again, Fyne puts it where it was
+	w.win.RequestFocus()
+	w.after(guardTime, func() {
+		if !w.visible || w.shows != show {
+			return
+		}
+		w.counts = true
+		w.page.ready()
+	})
+}
+
+// fit gives the window the height that its texts have at its width. Wrapped
+// texts know their height only after they were laid out once.
+func (w *window) fit() {
+	content := w.win.Content()
+	var size fyne.Size
+	for range 3 {
+		size = fyne.NewSize(max(pageWidth, content.MinSize().Width), content.MinSize().Height)
+		content.Resize(size)
+	}
+	w.win.Resize(size)
+}
+
+// hide takes the page away and hides the window.
+func (w *window) hide() {
+	if w.page != nil {
+		w.page.wipe()
+	}
+	w.page, w.cancel, w.visible, w.counts = nil, nil, false, false
+	w.win.Hide()
+}
+
+func (w *window) keys() keys {
+	return keys{count: func() bool { return w.counts }, cancel: func() {
+		if w.cancel != nil {
+			w.cancel()
+		}
+	}}
+}
+
+// once makes an answer that is given at most one time.
+func once(answer func(result)) func(result) {
+	answered := false
+	return func(r result) {
+		if answered {
+			r.pin.PIN.Wipe()
+			return
+		}
+		answered = true
+		answer(r)
+	}
+}
+
+func (w *window) askPIN(about signin.About, q signin.PINQuestion, answer func(result)) {
+	answer = once(answer)
+	p := newPINPage(translations.For(about.Lang), about, q, w.keys())
+	p.fit = w.fit
+	p.submit = func() {
+		w.cancel = nil // the card is asked: there is nothing to cancel
+		answer(result{pin: signin.PINAnswer{PIN: signin.NewPIN(p.entry.take()), LastTry: p.lastTryYes()}})
+		p.showChecking()
+	}
+	w.present(p, func() { answer(result{err: &signin.Error{Code: signin.CodeCancelled}}) })
+}
+
+func (w *window) chooseKey(about signin.About, choices []signin.KeyChoice, answer func(result)) {
+	answer = once(answer)
+	p := newKeyPage(translations.For(about.Lang), about, choices, w.keys(), func(n int) { answer(result{key: n}) })
+	w.present(p, func() { answer(result{err: &signin.Error{Code: signin.CodeCancelled}}) })
+}
