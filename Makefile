@@ -1,9 +1,13 @@
 # Everything that a person or a build machine does here. "make" lists it.
 
-# Tools, each pinned here and nowhere else. They are built from source into
-# build/tools, once for each version.
+# Tools, each pinned here and nowhere else, in build/tools. The Go ones are
+# built from source, once for each version.
 GOLANGCI_LINT_VERSION = v2.15.0
-NFPM_VERSION = v2.48.0
+NFPM_VERSION = v2.45.2
+# For systems whose own Node.js is too old.
+export NODE_VERSION = 22.23.3
+export NODE_FOLDER = $(CURDIR)/build/tools/node-$(NODE_VERSION)
+export PATH := $(NODE_FOLDER)/bin:$(PATH)
 
 # One set of flags everywhere: other flags build the whole toolkit again.
 export GOFLAGS = -tags=x11 -trimpath -buildvcs=false
@@ -22,6 +26,10 @@ NODE_MODULES = web/client/node_modules/.package-lock.json
 # The packages that do without the toolkit's OpenGL driver, which needs cgo.
 WITHOUT_GL = CGO_ENABLED=1 go list -f '{{.ImportPath}} {{join .Deps " "}}' ./... | \
 	grep -v ' github.com/go-gl/' | cut -d ' ' -f 1
+
+# Those that do without the toolkit at all: on macOS even its drawing needs cgo.
+WITHOUT_TOOLKIT = CGO_ENABLED=1 go list -f '{{.ImportPath}} {{join .Deps " "}}' ./... | \
+	grep -v ' fyne.io/' | cut -d ' ' -f 1
 
 SHELL = /bin/bash
 .SHELLFLAGS = -euo pipefail -c
@@ -72,7 +80,7 @@ $(NODE_MODULES): web/client/package-lock.json web/client/package.json
 
 test-systems:
 	for system in windows darwin; do \
-		GOOS=$$system CGO_ENABLED=0 go vet $$(GOOS=$$system $(WITHOUT_GL)); \
+		GOOS=$$system CGO_ENABLED=0 go vet $$(GOOS=$$system $(WITHOUT_TOOLKIT)); \
 	done
 
 race: deps ## run the Go tests with the race detector
@@ -107,6 +115,28 @@ e2e: deps-e2e build ## run the tests through a browser, a desktop and pcscd; pic
 bench: deps ## run the benchmarks; figures in build/bench.txt
 	@mkdir -p build
 	go test -run '^$$' -bench . -benchmem $$($(WITHOUT_GL)) | tee build/bench.txt
+
+# There is no MSI yet: the tray has to be built with a Windows compiler and the
+# machine service, which starts both, does not exist.
+msi: ## build the Windows installer (not there yet)
+	@echo "make msi: there is no Windows installer yet" >&2; exit 1
+
+deb: build/packages.deb ## build the Debian package of agent and tray into build/packages
+
+rpm: build/packages.rpm ## build the RPM package of agent and tray into build/packages
+
+build/packages.%: deps build/cardea-agent build/cardea-tray $(NFPM) FORCE
+	@mkdir -p build/packages
+	rm -f build/packages/*.$*
+	VERSION=$(VERSION) ARCH=$$(go env GOARCH) $(NFPM) package -f installer/linux/nfpm.yaml -p $* -t build/packages/
+
+pkg-check: deps deps-package ## open the packages that were built and compare what is in them
+	CARDEA_PACKAGES=$(CURDIR)/build/packages CARDEA_VERSION=$(VERSION) go test -count=1 ./installer/verify
+
+docs-check: deps $(NODE_MODULES) ## check the docs' links, and that generated files are what their source says
+	go test -count=1 -run '^TestDocs' ./agent
+	go test -count=1 ./agent/protocol/... ./ui/tray/icongen
+	cd web/client && npm run build:check
 
 clean: ## delete what was built and the client's packages, but not the built tools
 	[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name tools -exec rm -rf {} +

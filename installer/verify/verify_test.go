@@ -1,0 +1,162 @@
+// Package verify opens the packages that were built and compares what is in
+// them with what should be. It has tests alone, which `make pkg-check` runs;
+// without CARDEA_PACKAGES they are skipped. It never installs anything.
+package verify
+
+import (
+	"bytes"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// files are the files of the Linux packages, with their modes as ls prints
+// them. All belong to root.
+var files = map[string]string{
+	"/usr/bin/cardea-agent":                       "-rwxr-xr-x",
+	"/usr/bin/cardea-tray":                        "-rwxr-xr-x",
+	"/usr/lib/systemd/user/cardea-agent.service":  "-rw-r--r--",
+	"/etc/xdg/autostart/cardea-tray.desktop":      "-rw-r--r--",
+	"/usr/share/applications/cardea-tray.desktop": "-rw-r--r--",
+	"/etc/cardea/policy.toml":                     "-rw-r--r--",
+	"/usr/share/doc/cardea/user.md":               "-rw-r--r--",
+	"/usr/share/doc/cardea/admin.md":              "-rw-r--r--",
+	"/usr/share/doc/cardea/errors.md":             "-rw-r--r--",
+	"/usr/share/doc/cardea/copyright":             "-rw-r--r--",
+}
+
+// Both package managers order a version such as 1.0~rc1 before 1.0.
+func packageVersion() string {
+	return strings.Replace(os.Getenv("CARDEA_VERSION"), "-", "~", 1)
+}
+
+func TestADebHoldsTheProgramsAndNothingElse(t *testing.T) {
+	deb := built(t, "deb")
+	listed := map[string]string{}
+	for line := range strings.Lines(output(t, "dpkg-deb", "--contents", deb)) {
+		// -rwxr-xr-x root/root 123 2026-01-02 03:04 ./usr/bin/cardea-agent
+		fields := strings.Fields(line)
+		if strings.HasPrefix(fields[0], "d") {
+			continue
+		}
+		if fields[1] != "root/root" {
+			t.Errorf("%s belongs to %s", fields[5], fields[1])
+		}
+		listed[strings.TrimPrefix(fields[5], ".")] = fields[0]
+	}
+	compare(t, listed)
+	got := output(t, "dpkg-deb", "--field", deb, "Package", "Version", "Architecture")
+	want := "Package: cardea\nVersion: " + packageVersion() + "\nArchitecture: " + runtime.GOARCH + "\n"
+	if got != want {
+		t.Errorf("fields are\n%swant\n%s", got, want)
+	}
+	control := t.TempDir()
+	output(t, "dpkg-deb", "--control", deb, control)
+	same(t, filepath.Join(control, "postinst"), "../linux/postinstall.sh")
+	same(t, filepath.Join(control, "prerm"), "../linux/preremove.sh")
+	if got := read(t, filepath.Join(control, "conffiles")); got != "/etc/cardea/policy.toml\n" {
+		t.Errorf("conffiles are %q, want the policy alone", got)
+	}
+}
+
+func TestTheProgramsOfADebAreOfItsVersion(t *testing.T) {
+	root := t.TempDir()
+	output(t, "dpkg-deb", "--extract", built(t, "deb"), root)
+	got := output(t, filepath.Join(root, "usr/bin/cardea-agent"), "version")
+	if want := "cardea-agent " + os.Getenv("CARDEA_VERSION") + "\n"; got != want {
+		t.Errorf("the agent says %q, want %q", got, want)
+	}
+}
+
+func TestAnRPMHoldsTheProgramsAndNothingElse(t *testing.T) {
+	rpm := built(t, "rpm")
+	listed := map[string]string{}
+	for line := range strings.Lines(output(t, "rpm", "--query", "--package", "--queryformat",
+		"[%{FILEMODES:perms} %{FILEUSERNAME}:%{FILEGROUPNAME} %{FILENAMES}\n]", rpm)) {
+		fields := strings.Fields(line)
+		if fields[1] != "root:root" {
+			t.Errorf("%s belongs to %s", fields[2], fields[1])
+		}
+		listed[fields[2]] = fields[0]
+	}
+	compare(t, listed)
+	if got, want := output(t, "rpm", "--query", "--package", "--queryformat", "%{NAME} %{VERSION}", rpm), "cardea "+packageVersion(); got != want {
+		t.Errorf("it is %q, want %q", got, want)
+	}
+	if got := output(t, "rpm", "--query", "--package", "--configfiles", rpm); got != "/etc/cardea/policy.toml\n" {
+		t.Errorf("configuration files are %q, want the policy alone", got)
+	}
+	scripts := output(t, "rpm", "--query", "--package", "--scripts", rpm)
+	for _, file := range []string{"../linux/postinstall.sh", "../linux/preremove.sh"} {
+		if !strings.Contains(scripts, strings.TrimSpace(read(t, file))) {
+			t.Errorf("its scripts do not hold %s", file)
+		}
+	}
+}
+
+// built returns the one package of a kind, and skips where none was asked for.
+func built(t *testing.T, kind string) string {
+	t.Helper()
+	folder := os.Getenv("CARDEA_PACKAGES")
+	if folder == "" {
+		t.Skip("CARDEA_PACKAGES does not say where the packages are")
+	}
+	found, err := filepath.Glob(filepath.Join(folder, "*."+kind))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) != 1 {
+		t.Fatalf("there are %d packages of the kind %s in %s, want 1: run make %s", len(found), kind, folder, kind)
+	}
+	return found[0]
+}
+
+func compare(t *testing.T, listed map[string]string) {
+	t.Helper()
+	if maps.Equal(listed, files) {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if listed[name] != files[name] {
+			t.Errorf("%s has the mode %q, want %q", name, listed[name], files[name])
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(listed)) {
+		if _, wanted := files[name]; !wanted {
+			t.Errorf("%s is in it and should not be", name)
+		}
+	}
+}
+
+func same(t *testing.T, got, want string) {
+	t.Helper()
+	if read(t, got) != read(t, want) {
+		t.Errorf("%s is not %s", filepath.Base(got), want)
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func output(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, stderr.String())
+	}
+	return string(out)
+}
