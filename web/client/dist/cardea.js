@@ -413,7 +413,9 @@ var Cardea = class {
   /** Goes on with a session whose card came back: a new PIN and a new token. */
   async resume(session, nonce, options = {}) {
     const connection = await this.open(options.signal);
-    return connection.call("resume", { session, nonce, ...ask(options) }, asking(options));
+    const result = await connection.call("resume", { session, nonce, ...ask(options) }, asking(options));
+    this.sessions.add(session);
+    return result;
   }
   /** Joins a session that an earlier page began, and hears its events from now on. */
   async attach(session, options = {}) {

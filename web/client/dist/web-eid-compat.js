@@ -413,7 +413,9 @@ var Cardea = class {
   /** Goes on with a session whose card came back: a new PIN and a new token. */
   async resume(session, nonce, options2 = {}) {
     const connection = await this.open(options2.signal);
-    return connection.call("resume", { session, nonce, ...ask(options2) }, asking(options2));
+    const result = await connection.call("resume", { session, nonce, ...ask(options2) }, asking(options2));
+    this.sessions.add(session);
+    return result;
   }
   /** Joins a session that an earlier page began, and hears its events from now on. */
   async attach(session, options2 = {}) {

@@ -108,7 +108,9 @@ export class Cardea {
   /** Goes on with a session whose card came back: a new PIN and a new token. */
   async resume(session: string, nonce: string, options: AskOptions = {}): Promise<ResumeResult> {
     const connection = await this.open(options.signal);
-    return connection.call("resume", { session, nonce, ...ask(options) }, asking(options));
+    const result = await connection.call("resume", { session, nonce, ...ask(options) }, asking(options));
+    this.sessions.add(session);
+    return result;
   }
 
   /** Joins a session that an earlier page began, and hears its events from now on. */
