@@ -60,6 +60,9 @@ func (s *Server) portOf(r *http.Request) int {
 	return protocol.DefaultPort
 }
 
+// stopping reports whether Serve's context, which is every request's, has ended.
+func stopping(r *http.Request) bool { return r.Context().Err() != nil }
+
 // upgrade makes a connection of a handshake that passes every check, and
 // serves it to its end.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
@@ -75,11 +78,11 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, http.StatusForbidden, reason)
 		return
 	}
-	release, ok := s.slots.reserve(origin)
-	if !ok && s.stopping.Load() {
+	if stopping(r) {
 		s.refuse(w, r, http.StatusServiceUnavailable, "stopping")
 		return
 	}
+	release, ok := s.slots.reserve(origin)
 	if !ok {
 		s.refuse(w, r, http.StatusTooManyRequests, "too many connections")
 		return
@@ -145,7 +148,7 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, http.StatusForbidden, reason)
 		return
 	}
-	if s.stopping.Load() {
+	if stopping(r) {
 		s.refuse(w, r, http.StatusServiceUnavailable, "stopping")
 		return
 	}

@@ -36,7 +36,7 @@ func TestAnotherSystemUserWithAForgedOriginIsRefused(t *testing.T) {
 			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: c.uid, Gid: c.uid}}
 			// root is this user here, and is let in: only the user makes the
 			// difference.
-			out, err := cmd.CombinedOutput()
+			out, err := cmd.Output()
 			if err != nil || string(out) != c.want {
 				t.Errorf("uid %d at %s was answered %q, %v", c.uid, l.Addr(), out, err)
 			}

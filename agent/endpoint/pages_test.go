@@ -2,7 +2,6 @@ package endpoint
 
 import (
 	"context"
-	"crypto/x509"
 	"fmt"
 	"net"
 	"net/http"
@@ -16,8 +15,6 @@ import (
 	"github.com/cardea-agent/cardea/agent/protocol"
 	"github.com/cardea-agent/cardea/agent/signin"
 )
-
-func stateOnly(state signin.State) signin.Snapshot { return signin.Snapshot{Revision: 1, State: state} }
 
 func TestHelloTellsWhatThePageReached(t *testing.T) {
 	s := serve(t, defaults(&fakeBackend{}))
@@ -153,6 +150,25 @@ func TestWhatHappenedBeforeTheSubscriptionIsToldAfterTheAnswer(t *testing.T) {
 		}
 		p.expect(`{"jsonrpc":"2.0","method":"session","params":{"session":"` + session + `",` + c.want + `}}`)
 	}
+}
+
+func TestATokenWhoseSessionIsGoneIsNotGivenAway(t *testing.T) {
+	backend := &fakeBackend{
+		authenticate: func(context.Context, signin.Request, func(signin.Progress)) (signin.Result, error) {
+			return signin.Result{Session: session}, nil
+		},
+		resume: func(context.Context, signin.ResumeRequest, func(signin.Progress)) (signin.Token, error) {
+			return signin.Token{}, nil
+		},
+		attach: func(string, string) (signin.SessionStanding, <-chan signin.SessionEvent, func(), error) {
+			return signin.SessionStanding{}, nil, nil, &signin.Error{Code: signin.CodeSessionUnknown}
+		},
+	}
+	p := serve(t, defaults(backend)).open(t, good)
+	p.ask("authenticate", `{"nonce":"`+nonce+`"}`)
+	p.expectError("1", signin.CodeSessionUnknown, "")
+	p.ask("resume", `{"session":"`+session+`","nonce":"`+nonce+`"}`)
+	p.expectError("1", signin.CodeSessionUnknown, "")
 }
 
 func TestAttachTellsHowTheSessionStandsAndSubscribesOnce(t *testing.T) {
@@ -363,56 +379,4 @@ func TestStoppingSaysGoodbyeAndRefusesWhatStillComes(t *testing.T) {
 	if _, err := mute.Read(make([]byte, 1)); err == nil {
 		t.Error("a silent connection outlives the server")
 	}
-}
-
-// card is a card with one certificate.
-type card struct {
-	signin.Card
-	usage x509.KeyUsage
-	until time.Time
-}
-
-func (c card) Keys() []signin.Key {
-	return []signin.Key{{ID: "9c", Certificate: &x509.Certificate{KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment}},
-		{ID: "9a", Certificate: &x509.Certificate{KeyUsage: c.usage, NotAfter: c.until}}}
-}
-
-func TestASnapshotTellsOfCardsAndNotOfPeople(t *testing.T) {
-	now := time.Now()
-	got, err := protocol.Encode(pageSnapshot(signin.Snapshot{Revision: 9, State: signin.Ready, Readers: []signin.Reader{
-		{Name: "empty", Status: signin.NoCard},
-		{Name: "being read", Status: signin.NoCard, Pending: true, Keypad: true},
-		{Name: "foreign", Status: signin.CardUnknown},
-		{Name: "good", Status: signin.Ready, PIN: signin.PINLow, Card: card{usage: x509.KeyUsageDigitalSignature, until: now.Add(47 * time.Hour)}},
-		{Name: "expired", Status: signin.NoUsableCertificate, Card: card{usage: x509.KeyUsageDigitalSignature, until: now.Add(-time.Hour)}},
-		{Name: "without", Status: signin.NoUsableCertificate, Card: card{usage: x509.KeyUsageKeyEncipherment}},
-	}}, now))
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := `{"revision":9,"state":"ready","readers":[{"name":"empty","keypad":false,"card":null},{"name":"being read","keypad":true,"card":null},` +
-		`{"name":"foreign","keypad":false,"card":{"known":false}},{"name":"good","keypad":false,"card":{"known":true,"pin":"low","expiresInDays":1}},` +
-		`{"name":"expired","keypad":false,"card":{"known":true,"expiresInDays":-1}},{"name":"without","keypad":false,"card":{"known":true}}],"warnings":[]}`
-	if string(got) != want {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
-}
-
-func TestAWatchSendsTheSnapshotThenEachNewOneOnce(t *testing.T) {
-	backend := &fakeBackend{}
-	backend.set(stateOnly(signin.NoReader))
-	p := serve(t, defaults(backend)).open(t, good)
-	p.ask("watch", `{}`)
-	p.expect(`{"jsonrpc":"2.0","id":1,"result":{"revision":1,"state":"noReader","readers":[],"warnings":[]}}`)
-	backend.set(signin.Snapshot{Revision: 2, State: signin.NoReader}) // nothing that a page can see
-	backend.set(signin.Snapshot{Revision: 3, State: signin.NoCard, Readers: []signin.Reader{{Name: "R", Status: signin.NoCard}}})
-	p.expect(`{"jsonrpc":"2.0","method":"status","params":{"revision":3,"state":"noCard","readers":[{"name":"R","keypad":false,"card":null}],"warnings":[]}}`)
-	p.ask("watch", `{}`)
-	if got := p.next(); !strings.Contains(got, `"id":1,"result":{"revision":3`) {
-		t.Error(got)
-	}
-	backend.set(signin.Snapshot{Revision: 4, State: signin.ServiceDown})
-	p.expect(`{"jsonrpc":"2.0","method":"status","params":{"revision":4,"state":"serviceDown","readers":[],"warnings":[]}}`)
-	p.ask("endSession", `{"session":"`+session+`"}`)
-	p.expect(`{"jsonrpc":"2.0","id":1,"result":{}}`) // and no second status before it
 }

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -85,7 +84,6 @@ type Server struct {
 	refusals refusals
 	slots    slots
 	silent   silent
-	stopping atomic.Bool
 	live     sync.WaitGroup // accepted connections, upgraded or not
 }
 
@@ -129,7 +127,6 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	}
 	group.Go(func() error {
 		<-ctx.Done()
-		s.stopping.Store(true)
 		for _, l := range listeners {
 			_ = l.Close()
 		}

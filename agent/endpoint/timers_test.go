@@ -140,38 +140,46 @@ func TestAPageThatDoesNotAnswerPingsIsClosed(t *testing.T) {
 }
 
 func TestAPageThatDoesNotReadIsCutOffAndDelaysNobody(t *testing.T) {
-	told := make(chan time.Duration, 1)
-	backend := &fakeBackend{authenticate: func(ctx context.Context, _ signin.Request, progress func(signin.Progress)) (signin.Result, error) {
-		began := time.Now()
-		for range 10 {
-			progress(signin.Progress{Phase: signin.WaitingForPIN})
-		}
-		told <- time.Since(began)
-		<-ctx.Done()
-		return signin.Result{}, ctx.Err()
-	}}
-	bubble(t, backend, func(t *testing.T, l *pipes) {
-		conn, r := l.openRaw(t)
-		if _, err := conn.Write(frame(`{"jsonrpc":"2.0","id":1,"method":"hello","params":{"client":"t","protocol":1}}`)); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := r.ReadByte(); err != nil { // the answer has come; it is read no further
-			t.Fatal(err)
-		}
-		began := time.Now()
-		if _, err := conn.Write(frame(`{"jsonrpc":"2.0","id":2,"method":"authenticate","params":{"nonce":"` + nonce + `"}}`)); err != nil {
-			t.Fatal(err)
-		}
-		if waited := <-told; waited != 0 {
-			t.Errorf("a sign-in waited %v for its page", waited)
-		}
-		synctest.Wait()
-		time.Sleep(writeTimeout)
-		synctest.Wait()
-		if _, err := conn.Write([]byte{0}); err == nil {
-			t.Errorf("still open after %v", time.Since(began))
-		}
-	})
+	for messages, limit := range map[int]time.Duration{10: writeTimeout, outgoingBacklog + 2: 0} {
+		var told chan time.Duration
+		var ended chan time.Time
+		backend := &fakeBackend{authenticate: func(ctx context.Context, _ signin.Request, progress func(signin.Progress)) (signin.Result, error) {
+			began := time.Now()
+			for range messages {
+				progress(signin.Progress{Phase: signin.WaitingForPIN})
+			}
+			told <- time.Since(began)
+			<-ctx.Done()
+			ended <- time.Now()
+			return signin.Result{}, ctx.Err()
+		}}
+		bubble(t, backend, func(t *testing.T, l *pipes) {
+			// Made here, since the clock stands still for waits on channels
+			// from outside.
+			told, ended = make(chan time.Duration, 1), make(chan time.Time, 1)
+			conn, r := l.openRaw(t)
+			if _, err := conn.Write(frame(`{"jsonrpc":"2.0","id":1,"method":"hello","params":{"client":"t","protocol":1}}`)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.ReadByte(); err != nil { // the answer has come; nothing more is read
+				t.Fatal(err)
+			}
+			began := time.Now()
+			if _, err := conn.Write(frame(`{"jsonrpc":"2.0","id":2,"method":"authenticate","params":{"nonce":"` + nonce + `"}}`)); err != nil {
+				t.Fatal(err)
+			}
+			if waited := <-told; waited != 0 {
+				t.Errorf("a sign-in waited %v for its page", waited)
+			}
+			if cut := (<-ended).Sub(began); cut != limit {
+				t.Errorf("with %d messages cut off after %v, want %v", messages, cut, limit)
+			}
+			synctest.Wait()
+			if _, err := conn.Write([]byte{0}); err == nil {
+				t.Error("the connection is still open")
+			}
+		})
+	}
 }
 
 func TestARequestEndsWithItsTimeLimit(t *testing.T) {
