@@ -89,7 +89,7 @@ race: deps ## run the Go tests with the race detector
 lint: deps $(GOLANGCI_LINT) ## check formatting, the Go code and the shell scripts
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard --deduplicate '*.go')); \
 	[ -z "$$unformatted" ] || { echo "not formatted by gofmt: $$unformatted"; exit 1; }
-	$(GOLANGCI_LINT) run ./...
+	$(GOLANGCI_LINT) run --build-tags x11,e2e ./...
 	git ls-files -co --exclude-standard -z | \
 		xargs -0 awk 'FNR == 1 && /^#!.*[\/ ](ba)?sh$$/ { printf "%s\0", FILENAME } { nextfile }' | \
 		xargs -0 shellcheck
@@ -103,14 +103,13 @@ fuzz: deps ## run every fuzz target for FUZZTIME (10s)
 		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package"; \
 	done <<< "$$targets"
 
-# These tests run when CARDEA_E2E is set, not by a build tag: another tag
-# would build the toolkit again.
-e2e: deps-e2e build ## run the tests through a browser, a desktop and pcscd; pictures in build/e2e
-	@mkdir -p build/e2e
-	@packages=$$(grep -rl --include='*_test.go' '"CARDEA_E2E"' agent pcsc ui web | xargs -r -n 1 dirname | sort -u | sed 's,^,./,'); \
+# These tests have the build tag e2e or ask for CARDEA_E2E. No file of the
+# toolkit has that tag, so it is not built again.
+e2e: deps-e2e build ## run the tests through a browser, a desktop and pcscd; pictures in build/
+	@packages=$$(grep -rlE --include='*_test.go' --exclude-dir=node_modules '^//go:build e2e|"CARDEA_E2E"' agent pcsc ui web | \
+		xargs -r -n 1 dirname | sort -u | sed 's,^,./,'); \
 	[ -n "$$packages" ] || { echo "no end-to-end test was found"; exit 1; }; \
-	CARDEA_E2E=1 CARDEA_E2E_REQUIRED=1 CARDEA_E2E_OUT=$(CURDIR)/build/e2e \
-		go test -count=1 -p 1 -timeout 20m $$packages
+	CARDEA_E2E=1 CARDEA_E2E_REQUIRED=1 go test -tags 'x11 e2e' -count=1 -p 1 -timeout 20m $$packages
 
 bench: deps ## run the benchmarks; figures in build/bench.txt
 	@mkdir -p build
