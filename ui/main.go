@@ -57,7 +57,7 @@ func run(log *slog.Logger, socket, lang string, showStatus bool) error {
 	}
 	a := app.NewWithID("io.github.cardea-agent.tray")
 	a.Settings().SetTheme(readable{})
-	a.SetIcon(tray.Icon(tray.Offline))
+	a.SetIcon(tray.AppIcon())
 	say := translations.For(lang)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

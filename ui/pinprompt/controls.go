@@ -51,10 +51,12 @@ func (b *button) TypedKey(ev *fyne.KeyEvent) {
 	}
 }
 
-// check is a check box that Escape leaves.
+// check is a check box that Escape leaves, and in which Enter does what it does
+// in the rest of the page.
 type check struct {
 	widget.Check
-	keys keys
+	keys  keys
+	enter func()
 }
 
 func newCheck(label string, k keys, changed func(bool)) *check {
@@ -67,6 +69,10 @@ func newCheck(label string, k keys, changed func(bool)) *check {
 // TypedKey is called by Fyne.
 func (c *check) TypedKey(ev *fyne.KeyEvent) {
 	if c.keys.handle(ev) {
+		return
+	}
+	if ev.Name == fyne.KeyReturn || ev.Name == fyne.KeyEnter {
+		c.enter()
 		return
 	}
 	c.Check.TypedKey(ev)

@@ -22,7 +22,7 @@ type complaint int
 const (
 	tooEarly complaint = iota // the window is not ready yet
 	tooLong                   // there is room for no more
-	badKey                    // the key is not a printable ASCII character
+	badKey                    // the key is no printable ASCII character, or a space
 )
 
 // entry is the field for the PIN. It shows a dot for each character.
@@ -83,7 +83,7 @@ func (e *entry) TypedRune(r rune) {
 	case !e.enabled:
 	case !e.ready:
 		e.onIgnore(tooEarly)
-	case r < ' ' || r > '~':
+	case r <= ' ' || r > '~':
 		e.onIgnore(badKey)
 	case e.n == maxPIN:
 		e.onIgnore(tooLong)

@@ -56,6 +56,7 @@ func newPINPage(say *translations.Catalogue, about signin.About, q signin.PINQue
 	}
 	if q.LastTry {
 		p.lastTry = newCheck(say.Say(translations.PINLastTryYes), k, func(bool) { p.typed() })
+		p.lastTry.enter = p.trySubmit
 		rows = append(rows, banner(theme.ColorNameWarning, say.Say(translations.PINLastTry)), p.lastTry)
 	}
 	label := widget.NewLabelWithStyle(say.Say(translations.PINLabel), fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
@@ -66,9 +67,9 @@ func newPINPage(say *translations.Catalogue, about signin.About, q signin.PINQue
 	rows = append(rows,
 		container.NewBorder(nil, nil, label, tries),
 		p.entry, p.note.label,
-		container.NewHBox(layout.NewSpacer(), p.no, p.ok))
+		buttons(p.no, p.ok))
 	p.whole = sheet(rows...)
-	p.note.say(say.Say(translations.PINNotReady), widget.LowImportance)
+	p.note.say(say.Say(translations.PINNotReady), widget.MediumImportance)
 	return p
 }
 
@@ -90,16 +91,21 @@ func (p *pinPage) content() fyne.CanvasObject { return p.whole }
 func (p *pinPage) focus() fyne.Focusable      { return p.entry }
 func (p *pinPage) wipe()                      { p.entry.wipe() }
 
-// stray gives keys to the entry when a click beside it took its focus.
-func (p *pinPage) stray(r rune) {
+// strayRune gives keys to the entry when a click beside it took its focus.
+func (p *pinPage) strayRune(r rune) {
 	p.entry.Tapped(nil)
 	p.entry.TypedRune(r)
+}
+
+func (p *pinPage) strayKey(ev *fyne.KeyEvent) {
+	p.entry.Tapped(nil)
+	p.entry.TypedKey(ev)
 }
 
 func (p *pinPage) ready() {
 	p.entry.setReady()
 	if !p.ignored {
-		p.tell(translations.PINReady, widget.LowImportance)
+		p.tell(translations.PINReady, widget.MediumImportance)
 	}
 }
 
@@ -115,8 +121,8 @@ func (p *pinPage) complain(c complaint) {
 	}
 }
 
-func (p *pinPage) tell(t translations.Text, i widget.Importance) {
-	p.note.say(p.say.Say(t), i)
+func (p *pinPage) tell(t translations.Text, i widget.Importance, values ...string) {
+	p.note.say(p.say.Say(t, values...), i)
 	p.fit()
 }
 
@@ -135,13 +141,19 @@ func (p *pinPage) typed() {
 	}
 	if p.entry.n > 0 || !p.ignored {
 		p.ignored = false
-		p.tell(translations.PINReady, widget.LowImportance)
+		p.tell(translations.PINReady, widget.MediumImportance)
 	}
 }
 
+// trySubmit is Enter and OK. It says what is missing.
 func (p *pinPage) trySubmit() {
-	if p.allowed() {
+	switch {
+	case p.allowed():
 		p.submit()
+	case p.entry.enabled && !p.entry.complete():
+		p.tell(translations.PINTooShort, widget.WarningImportance, "least", strconv.Itoa(minPIN))
+	case p.entry.enabled:
+		p.tell(translations.PINNeedYes, widget.WarningImportance)
 	}
 }
 
@@ -160,10 +172,11 @@ func (p *pinPage) showChecking() {
 type keyPage struct {
 	whole fyne.CanvasObject
 	first *button
+	keys  keys
 }
 
 func newKeyPage(say *translations.Catalogue, about signin.About, choices []signin.KeyChoice, k keys, choose func(int)) *keyPage {
-	p := &keyPage{}
+	p := &keyPage{keys: k}
 	list := container.NewVBox()
 	for i, c := range choices {
 		b := newButton(prompt.Printable(c.Holder), k, func() { choose(i) })
@@ -174,8 +187,7 @@ func newKeyPage(say *translations.Catalogue, about signin.About, choices []signi
 		}
 		details := value(say.Say(translations.ChooseIssuer, "issuer", prompt.Printable(c.Issuer)) + "\n" +
 			say.Say(translations.ChooseExpiry, "date", c.Expiry.Local().Format("02/01/2006"), "reader", prompt.Printable(c.Reader)))
-		details.Importance = widget.LowImportance
-		list.Add(container.NewVBox(b, details))
+		list.Add(container.NewStack(ground(theme.ColorNameHeaderBackground), container.NewVBox(b, details)))
 	}
 	no := newButton(say.Say(translations.PINCancel), k, k.cancel)
 	if p.first == nil {
@@ -185,15 +197,27 @@ func newKeyPage(say *translations.Catalogue, about signin.About, choices []signi
 		heading(say.Say(translations.ChooseTitle)),
 		facts(fact(say.Say(translations.PINWebsite), origin(about.Origin))),
 		list,
-		container.NewHBox(layout.NewSpacer(), no))
+		buttons(no))
 	return p
 }
 
 func (p *keyPage) content() fyne.CanvasObject { return p.whole }
 func (p *keyPage) focus() fyne.Focusable      { return p.first }
 func (p *keyPage) ready()                     {}
-func (p *keyPage) stray(rune)                 {}
+func (p *keyPage) strayRune(rune)             {}
+func (p *keyPage) strayKey(ev *fyne.KeyEvent) { p.keys.handle(ev) }
 func (p *keyPage) wipe()                      {}
+
+// buttons stand at the right, wide enough to be hit.
+func buttons(all ...*button) fyne.CanvasObject {
+	row := container.New(layout.NewCustomPaddedHBoxLayout(12), layout.NewSpacer())
+	for _, b := range all {
+		room := canvas.NewRectangle(color.Transparent)
+		room.SetMinSize(fyne.NewSize(116, 42))
+		row.Add(container.NewStack(room, b))
+	}
+	return row
+}
 
 // sheet stacks rows with room around them, at the page's width at least.
 func sheet(rows ...fyne.CanvasObject) fyne.CanvasObject {
@@ -226,8 +250,7 @@ func origin(s string) *widget.Label {
 }
 
 func fact(name string, what fyne.CanvasObject) [2]fyne.CanvasObject {
-	caption := widget.NewLabel(name)
-	caption.Importance = widget.LowImportance
+	caption := widget.NewRichText(&widget.TextSegment{Text: name, Style: widget.RichTextStyle{ColorName: theme.ColorNamePlaceHolder}})
 	return [2]fyne.CanvasObject{caption, what}
 }
 

@@ -126,7 +126,13 @@ func (d *dialog) ask(ctx context.Context, show func(w *window, answer func(resul
 		if d.ctx.Err() != nil {
 			return
 		}
-		show(p.window, func(r result) { answers <- r })
+		show(p.window, func(r result) {
+			if d.ctx.Err() != nil {
+				r.pin.PIN.Wipe() // nobody waits any more
+				return
+			}
+			answers <- r
+		})
 		p.log.Info("window shown", "after", time.Since(began))
 	})
 	select {
@@ -136,7 +142,7 @@ func (d *dialog) ask(ctx context.Context, show func(w *window, answer func(resul
 	case <-d.ctx.Done():
 	}
 	d.Close()
-	p.do(func() { // behind everything that could still answer
+	p.do(func() { // what was answered in the same moment
 		select {
 		case late := <-answers:
 			late.pin.PIN.Wipe()

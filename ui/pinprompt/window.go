@@ -15,10 +15,11 @@ type page interface {
 	content() fyne.CanvasObject
 	// focus is what gets the keys at first.
 	focus() fyne.Focusable
-	// ready is called when keys count, and stray with each key that nothing
-	// in the window had the focus for.
+	// ready is called when keys count. The others are called with each key
+	// that nothing in the window had the focus for.
 	ready()
-	stray(r rune)
+	strayRune(r rune)
+	strayKey(ev *fyne.KeyEvent)
 	// wipe is called when the page is taken away, whatever the reason.
 	wipe()
 }
@@ -50,12 +51,12 @@ func newWindow(app fyne.App, after func(time.Duration, func())) *window {
 	})
 	w.win.Canvas().SetOnTypedRune(func(r rune) {
 		if w.page != nil {
-			w.page.stray(r)
+			w.page.strayRune(r)
 		}
 	})
-	w.win.Canvas().SetOnTypedKey(func(k *fyne.KeyEvent) {
-		if k.Name == fyne.KeyEscape && w.counts && w.cancel != nil {
-			w.cancel()
+	w.win.Canvas().SetOnTypedKey(func(ev *fyne.KeyEvent) {
+		if w.page != nil {
+			w.page.strayKey(ev)
 		}
 	})
 	return w

@@ -36,7 +36,6 @@ func New(app fyne.App, say *translations.Catalogue, quit func()) *Window {
 		advice: wrapped(), readers: wrapped(), version: wrapped()}
 	w.icon.SetMinSize(fyne.NewSquareSize(56))
 	w.headline.Wrapping = fyne.TextWrapWord
-	w.version.Importance = widget.LowImportance
 	end := widget.NewButton(say.Say(translations.MenuQuit), quit)
 	hide := widget.NewButton(say.Say(translations.StatusClose), w.win.Hide)
 	hide.Importance = widget.HighImportance

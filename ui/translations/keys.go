@@ -17,6 +17,8 @@ const (
 	PINKeysIgnored  Text = "pin.keysIgnored"
 	PINReady        Text = "pin.ready"
 	PINTooLong      Text = "pin.tooLong"
+	PINTooShort     Text = "pin.tooShort"
+	PINNeedYes      Text = "pin.needYes"
 	PINBadKey       Text = "pin.badKey"
 	PINChecking     Text = "pin.checking"
 	PINOk           Text = "pin.ok"

@@ -18,8 +18,13 @@ import (
 var icons embed.FS
 
 // Icon is the picture for a state. Pictures are told apart by shape.
-func Icon(state signin.State) fyne.Resource {
-	name := string(state) + ".png"
+func Icon(state signin.State) fyne.Resource { return picture(string(state)) }
+
+// AppIcon is the picture of the program.
+func AppIcon() fyne.Resource { return picture("app") }
+
+func picture(name string) fyne.Resource {
+	name += ".png"
 	b, err := icons.ReadFile("icons/" + name)
 	if err != nil {
 		// The model shows no other states; the files are part of the program.

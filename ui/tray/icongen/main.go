@@ -58,8 +58,10 @@ func write(path string, img image.Image) error {
 	return f.Close()
 }
 
-// pictures has a drawing for each state of the tray's model.
+// pictures has a drawing for each state of the tray's model, and one for the
+// program itself.
 var pictures = map[string]func(*canvas){
+	"app":                 func(c *canvas) { c.card(white) },
 	"offline":             func(c *canvas) { c.card(pale); c.slash() },
 	"starting":            func(c *canvas) { c.card(pale); c.disc(blue); c.dots() },
 	"serviceDown":         func(c *canvas) { c.reader(); c.triangle(); c.bang() },
