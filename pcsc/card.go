@@ -184,7 +184,7 @@ func (o *owner) connect(driver Driver, reader string) error {
 // connection must be taken up again then.
 func (o *owner) begin() (wasReset bool, err error) {
 	err = o.handle.BeginTransaction()
-	if code, ok := errors.AsType[Code](err); ok && code.Kind() == ErrCardReset {
+	if code, ok := errors.AsType[Code](err); ok && errors.Is(code.Kind(), ErrCardReset) {
 		wasReset = true
 		if err = o.handle.Reconnect(ShareShared, ProtocolAny, LeaveCard); err != nil {
 			return true, o.error("reconnect", err)

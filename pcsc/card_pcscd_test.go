@@ -75,11 +75,13 @@ func TestACardInPcscdIsSharedAndReset(t *testing.T) {
 	if err := c.Transact(t.Context(), wasReset); err != nil {
 		t.Error(err)
 	}
+}
 
-	// It takes the card for itself: we wait no longer than our context.
-	if err := other.Reconnect(pcsc.ShareShared, pcsc.ProtocolAny, pcsc.LeaveCard); err != nil {
-		t.Fatal(err)
-	}
+func TestATransactionWaitsForAnotherNoLongerThanItsContext(t *testing.T) {
+	noLeaks(t)
+	daemon := pcscdtest.Shared(t)
+	c, _ := connect(t, daemon, newEcho(1))
+	_, other := client(t, daemon, pcsc.ShareShared)
 	if err := other.BeginTransaction(); err != nil {
 		t.Fatal(err)
 	}

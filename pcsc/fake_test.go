@@ -28,6 +28,7 @@ type fakeLog struct {
 	waits       []time.Duration // the timeout of each wait but the probes
 	returns     int             // how many waits came back
 	lists       int
+	late        int // Cancels that were under way when their context was released
 }
 
 func newFake(readers ...string) *fake {
@@ -77,8 +78,9 @@ func (f *fake) Establish() (Context, error) {
 
 type fakeContext struct {
 	*fake
-	waiting bool
-	cancel  chan struct{}
+	waiting  bool
+	released bool
+	cancel   chan struct{}
 }
 
 func (c *fakeContext) ListReaders() ([]string, error) {
@@ -143,6 +145,8 @@ func (c *fakeContext) compare(states []ReaderState, count int) (changed bool, er
 			}
 		case !known:
 			return false, UnknownReader
+		case s.Current>>16 == 0 && s.Current != StateUnaware && uint16(now) == uint16(s.Current):
+			// The counter 0 is not compared.
 		case now != s.Current:
 			now |= StateChanged
 		}
@@ -164,6 +168,12 @@ func (c *fakeContext) Cancel() error {
 	}
 	close(c.cancel)
 	c.cancel = make(chan struct{})
+	c.mu.Unlock()
+	time.Sleep(time.Millisecond) // the wait is back before its Cancel is
+	c.mu.Lock()
+	if c.released {
+		c.seen.late++
+	}
 	return nil
 }
 
@@ -171,6 +181,7 @@ func (c *fakeContext) Release() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.seen.open--
+	c.released = true
 	return nil
 }
 

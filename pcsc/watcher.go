@@ -12,11 +12,13 @@ import (
 const (
 	// pollReaders is the longest wait where no PnP reader announces readers.
 	pollReaders = time.Second
-	// firstWait is the wait after a change, doubled up to longWait: pcsc-lite
-	// before 2.3 loses a reader that comes between listing and waiting, and
-	// readers come in groups. Each return lists again.
+	// longWait is the wait while nothing happens. Its end costs about a hundred
+	// context switches, half of them the Go scheduler's.
+	longWait = 5 * time.Minute
+	// firstWait is the wait after readers came or went: pcsc-lite before 2.3
+	// loses a reader that comes between listing and waiting, and readers come in
+	// groups. Each return lists again.
 	firstWait = time.Second
-	longWait  = time.Minute
 	// firstRetry is the pause after the service was lost, doubled up to lastRetry.
 	firstRetry = 100 * time.Millisecond
 	lastRetry  = 5 * time.Second
@@ -159,49 +161,58 @@ func (w *Watcher) session(ctx context.Context) (worked bool, err error) {
 		return false, err
 	}
 	announcer := ReaderState{Reader: PnPReader}
-	wait, pause := firstWait, time.Duration(0)
-	timedOut := false
+	settled, lastLook, pause := false, time.Now(), time.Duration(0)
 	for {
-		listed, err := w.list(pc)
+		changed, err := w.list(pc)
 		if err != nil {
 			return worked, err
 		}
 		worked = true
-		states := w.states(timedOut)
+		settled = settled && !changed
+		states := w.states(time.Since(lastLook) >= longWait)
 		if pnp {
 			states = append(states, announcer)
-		} else {
-			wait = min(wait, pollReaders)
 		}
-		err = awaitChange(ctx, pc, states, wait)
+		err = awaitChange(ctx, pc, states, waitFor(pnp, settled))
 		if ctx.Err() != nil {
 			return worked, nil
 		}
-		timedOut = errors.Is(err, Timeout)
 		switch {
 		case err == nil:
-			listed = w.look(states) || listed
+			changed = w.look(states) || changed
+			lastLook = time.Now()
 			if pnp {
 				// Its counter, where there is one, closes the gap between
 				// listing and waiting.
 				announcer.Current = states[len(states)-1].Event &^ StateChanged
 			}
-		case timedOut, errors.Is(err, UnknownReader), errors.Is(err, Cancelled):
+		case errors.Is(err, Timeout):
+			settled, changed = true, true // as good as a change: it did wait
+		case errors.Is(err, UnknownReader), errors.Is(err, Cancelled):
 			// A reader went since it was listed, or another's Cancel: list again.
 		default:
 			return worked, opError("wait for a change", "", err)
 		}
-		switch {
-		case listed:
-			wait, pause = firstWait, 0
-		case timedOut:
-			wait, pause = min(2*wait, longWait), 0
-		default:
-			if !sleep(ctx, pause) {
-				return worked, nil
-			}
-			pause = min(max(2*pause, firstPause), lastPause)
+		if changed {
+			pause = 0
+			continue
 		}
+		if !sleep(ctx, pause) {
+			return worked, nil
+		}
+		pause = min(max(2*pause, firstPause), lastPause)
+	}
+}
+
+// waitFor is how long the next wait may last.
+func waitFor(pnp, settled bool) time.Duration {
+	switch {
+	case !pnp:
+		return pollReaders
+	case !settled:
+		return firstWait
+	default:
+		return longWait
 	}
 }
 
