@@ -80,7 +80,7 @@ func (m *Manager) Run(ctx context.Context) error {
 		m.follow(s)
 	}
 	m.follow(pcsc.Snapshot{})
-	m.setContext(nil)
+	m.setContext(nil) //nolint:staticcheck // none: Run has ended
 	return <-failed
 }
 

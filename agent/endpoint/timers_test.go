@@ -70,7 +70,7 @@ func (p *pipes) open(t *testing.T) *page {
 // openRaw is a WebSocket that says hello and then only what the test makes it.
 func (p *pipes) openRaw(t *testing.T) (net.Conn, *bufio.Reader) {
 	t.Helper()
-	conn, err := p.dial(nil, "", "")
+	conn, err := p.dial(t.Context(), "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,6 @@ func TestASilentConnectionMayWaitTwoMinutes(t *testing.T) {
 		if waited := time.Since(began); err == nil || waited != headerTimeout {
 			t.Errorf("closed after %v: %v", waited, err)
 		}
-		began = time.Now()
 		late, _ := l.dial(t.Context(), "", "")
 		time.Sleep(headerTimeout - time.Second) // on the synthetic clock
 		if resp, _ := finish(t, late, strings.ReplaceAll(handshake, ":P", ":24747")); resp.StatusCode != http.StatusSwitchingProtocols {

@@ -92,7 +92,7 @@ func freePorts() (int, error) {
 }
 
 func tryPort(port int) error {
-	l, err := net.Listen("tcp4", fmt.Sprintf(":%d", port)) //nolint:gosec // closed at once; vpcd takes every address
+	l, err := net.Listen("tcp4", fmt.Sprintf(":%d", port))
 	if err != nil {
 		return err
 	}
