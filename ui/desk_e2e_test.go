@@ -88,6 +88,11 @@ func TestMain(m *testing.M) {
 // newDesk starts it all, and ends it with the test. env is for the tray.
 func newDesk(t *testing.T, env ...string) *desk {
 	t.Helper()
+	return newDeskWith(t, false, env...)
+}
+
+func newDeskWith(t *testing.T, panel bool, env ...string) *desk {
+	t.Helper()
 	need(t, "Xvfb", "openbox", "xdotool", "import")
 	home := t.TempDir()
 	d := &desk{t: t, log: &logBuffer{}}
@@ -95,6 +100,9 @@ func newDesk(t *testing.T, env ...string) *desk {
 		"DISPLAY="+d.startScreen())
 	d.startBus()
 	d.start("openbox")
+	if panel {
+		d.startPanel(home)
+	}
 	socket := filepath.Join(home, "run", "prompt.sock")
 	server, err := prompt.NewServer(prompt.ServerConfig{Path: socket, Version: "dev", Log: slog.New(slog.NewTextHandler(d.log, nil))})
 	if err != nil {

@@ -78,6 +78,10 @@ func run(log *slog.Logger, socket, lang string, showStatus bool) error {
 	if err != nil {
 		return err
 	}
+	// Fyne takes up a tray only if there is one before it runs.
+	first := tray.Model(prompt.Report{}, version, say)
+	icon.Show(first)
+	window.Update(first)
 	var serving sync.WaitGroup
 	a.Lifecycle().SetOnStarted(func() {
 		if showStatus {
