@@ -53,10 +53,9 @@ func (s *Service) signWithPIN(ctx context.Context, j job, p proof, tries int, ha
 		return nil, closed(ctx, err)
 	}
 	defer dialog.Close()
-	wrong := false
+	wrong, last := false, tries == 1
 	for {
 		j.report(Progress{Phase: WaitingForPIN})
-		last := tries == 1
 		answer, err := dialog.AskPIN(ctx, PINQuestion{TriesLeft: tries, Wrong: wrong, LastTry: last})
 		if err != nil {
 			err = closed(ctx, err)
@@ -80,10 +79,15 @@ func (s *Service) signWithPIN(ctx context.Context, j job, p proof, tries int, ha
 		e, _ := errors.AsType[*Error](err)
 		switch {
 		case errors.Is(err, ErrLastTry):
-			// Another program spent tries while the person typed.
-			tries, wrong = 1, false
+			// Another program spent tries while the person typed, or the card
+			// does not tell how many there are.
+			wrong, last = false, true
+			if tries != TriesUnknown {
+				tries = 1
+			}
 		case e != nil && e.Code == CodePINWrong && e.TriesLeft != 0:
 			tries, wrong = e.TriesLeft, true
+			last = tries == 1 || tries == TriesUnknown
 			j.report(Progress{Phase: WrongPIN, TriesLeft: tries})
 		case e != nil && e.Code == CodePINWrong:
 			return nil, &Error{Code: CodePINBlocked, Err: err}

@@ -433,3 +433,99 @@ func TestAfterACancelTheNextWindowOfThatOriginWaitsAGrowingWhile(t *testing.T) {
 		}
 	})
 }
+
+func TestAPageThatLetsItsTimeRunOutWaitsAsAfterACancel(t *testing.T) {
+	run(t, func(b *bench) {
+		b.cards.Insert(b.card)
+		p := b.authenticate(time.Second)
+		b.asked()
+		p.ends(signin.CodeTimedOut)
+		start := time.Now()
+		p = b.authenticate(time.Minute)
+		b.asked().Type("123456")
+		p.succeeds()
+		if got := time.Since(start); got != time.Second {
+			t.Errorf("the next window came after %v, want 1s", got)
+		}
+	})
+}
+
+func TestOnlyOneWindowToChooseInIsOpen(t *testing.T) {
+	run(t, func(b *bench) {
+		b.cards.Set(signin.Ready, signin.Reader{Card: b.card}, signin.Reader{Card: signintest.NewCard(t, "Bill")})
+		first := b.authenticate(time.Minute)
+		choice := b.asked()
+		second := b.authenticate(time.Minute)
+		if n := b.prompter.Windows(); n != 1 {
+			t.Errorf("%d windows are open", n)
+		}
+		second.ends(signin.CodeBusy)
+		choice.Cancel()
+		first.ends(signin.CodeCancelled)
+	})
+}
+
+func TestAChoiceStaysOpenWhenOtherThingsChange(t *testing.T) {
+	run(t, func(b *bench) {
+		bill := signintest.NewCard(t, "Bill")
+		b.cards.Set(signin.Ready, signin.Reader{Card: b.card}, signin.Reader{Card: bill})
+		p := b.authenticate(time.Minute)
+		choice := b.asked()
+		b.cards.Set(signin.Busy, signin.Reader{Card: b.card, Status: signin.Busy}, signin.Reader{Card: bill}, signin.Reader{Name: "Reader 3"})
+		synctest.Wait()
+		select {
+		case <-choice.Closed:
+			t.Error("the window went")
+		default:
+		}
+		choice.Choose(1)
+		b.asked().Type("123456")
+		p.succeeds()
+		p.went(signin.Choosing, signin.WaitingForPIN, signin.Signing)
+	})
+}
+
+// slowPrompter opens no window before its context ends, as without a tray.
+type slowPrompter struct{}
+
+func (slowPrompter) Open(ctx context.Context, _ signin.About) (signin.Dialog, error) {
+	<-ctx.Done()
+	return nil, context.Cause(ctx)
+}
+
+func TestACardThatGoesWhileTheWindowToChooseInOpensIsNoFault(t *testing.T) {
+	run(t, func(b *bench) {
+		b.cards.Set(signin.Ready, signin.Reader{Card: b.card}, signin.Reader{Card: signintest.NewCard(t, "Bill")})
+		b.Prompter = slowPrompter{}
+		p := b.authenticate(time.Minute)
+		b.cards.Set(signin.NoCard)
+		p.ends(signin.CodeNoCard)
+	})
+}
+
+func TestACardThatDoesNotTellItsTriesIsAskedForAnExtraYes(t *testing.T) {
+	run(t, func(b *bench) {
+		b.card.DoesNotTell = true
+		b.cards.Insert(b.card)
+		p := b.authenticate(time.Minute)
+		unknown := signin.PINQuestion{TriesLeft: signin.TriesUnknown}
+		asked := b.asked()
+		if asked.Question != unknown {
+			t.Errorf("the first question is %+v", asked.Question)
+		}
+		asked.Type("000000")
+		asked = b.asked()
+		unknown.LastTry = true
+		if asked.Question != unknown {
+			t.Errorf("the second question is %+v", asked.Question)
+		}
+		asked.Type("000000")
+		asked = b.asked()
+		unknown.Wrong = true
+		if asked.Question != unknown {
+			t.Errorf("the third question is %+v", asked.Question)
+		}
+		asked.Type("123456")
+		p.succeeds()
+	})
+}

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// The first cancel costs an origin patienceFirst before its next window, each
-// further one in a row twice as much, patienceMost at most. A quiet
-// patienceForgets makes up for all of them.
+// The first window that is closed without a sign-in costs an origin
+// patienceFirst before its next one, each further one in a row twice as much,
+// patienceMost at most. A quiet patienceForgets makes up for all of them.
 const (
 	patienceFirst   = time.Second
 	patienceMost    = 30 * time.Second
@@ -17,7 +17,7 @@ const (
 )
 
 // patience keeps an origin from opening one window after the other: after a
-// cancel its next one waits a growing while.
+// cancel or a time-out its next one waits a growing while.
 type patience struct {
 	mu      sync.Mutex // guards origins
 	origins map[string]cancels
@@ -59,7 +59,10 @@ func (p *patience) note(origin string, err error) {
 		delete(p.origins, origin)
 		return
 	}
-	if code := CodeOf(err); code != CodeCancelled && code != CodePINWrong {
+	switch CodeOf(err) {
+	case CodeCancelled, CodePINWrong:
+	case CodeTimedOut: // a page sets its own time limit, a second if it likes
+	default:
 		return
 	}
 	now := time.Now()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 )
 
 // job is one request on its way to a token.
@@ -57,7 +58,7 @@ func (s *Service) await(ctx context.Context, j job, missing Code) (proof, error)
 		case len(found) == 1:
 			return found[0], nil
 		case len(found) > 1:
-			p, err := s.choose(ctx, j, found, changed)
+			p, err := s.choose(ctx, j, found)
 			if p.card != nil || err != nil {
 				return p, err
 			}
@@ -125,18 +126,36 @@ func candidates(snapshot Snapshot, serving func([]Key) ([]Key, Why)) ([]proof, C
 	return nil, cmp.Or(awaitedFor[snapshot.State], CodeNoCard), nil
 }
 
-// choose lets the person choose. Its proof is empty when the cards changed
-// meanwhile, and the choice with them.
-func (s *Service) choose(ctx context.Context, j job, found []proof, changed <-chan struct{}) (proof, error) {
+// choose lets the person choose, in one window at a time. Its proof is empty
+// when other keys serve meanwhile, and the choice has to be made anew.
+func (s *Service) choose(ctx context.Context, j job, found []proof) (proof, error) {
 	j.report(Progress{Phase: Choosing})
 	if err := s.patience.wait(ctx, j.Origin); err != nil {
 		return proof{}, ended(ctx, CodeTimedOut)
 	}
-	ctx, stop := withCauseOn(ctx, changed, errChanged)
+	if !s.choosing.TryLock() {
+		return proof{}, &Error{Code: CodeBusy}
+	}
+	defer s.choosing.Unlock()
+	ctx, stop := s.whileOffered(ctx, j, found)
 	defer stop()
+	n, err := s.askForKey(ctx, j, found)
+	switch {
+	case errors.Is(err, errChanged):
+		return proof{}, nil
+	case err != nil:
+		s.patience.note(j.Origin, err)
+		return proof{}, err
+	case n < 0 || n >= len(found):
+		return proof{}, &Error{Code: CodeInternal, Err: errors.New("the prompt chose a key that was not offered")}
+	}
+	return found[n], nil
+}
+
+func (s *Service) askForKey(ctx context.Context, j job, found []proof) (int, error) {
 	dialog, err := s.Prompter.Open(ctx, About{Origin: j.Origin, Purpose: j.purpose, Lang: j.Lang})
 	if err != nil {
-		return proof{}, closed(ctx, err)
+		return 0, closed(ctx, err)
 	}
 	defer dialog.Close()
 	choices := make([]KeyChoice, len(found))
@@ -146,17 +165,35 @@ func (s *Service) choose(ctx context.Context, j job, found []proof, changed <-ch
 	}
 	n, err := dialog.ChooseKey(ctx, choices)
 	if err != nil {
-		err = closed(ctx, err)
-		if errors.Is(err, errChanged) {
-			return proof{}, nil
+		return 0, closed(ctx, err)
+	}
+	return n, nil
+}
+
+// whileOffered returns a context that ends with errChanged when other keys
+// serve than those that are offered. Whatever else changes about readers, such
+// as another program that looks at a card, is nothing to who is choosing.
+func (s *Service) whileOffered(ctx context.Context, j job, offered []proof) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		for {
+			snapshot, changed := s.Cards.Snapshot()
+			if found, _, _ := candidates(snapshot, j.serving); !slices.EqualFunc(found, offered, proof.sameKey) {
+				cancel(errChanged)
+				return
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				return
+			}
 		}
-		s.patience.note(j.Origin, err)
-		return proof{}, err
-	}
-	if n < 0 || n >= len(found) {
-		return proof{}, &Error{Code: CodeInternal, Err: errors.New("the prompt chose a key that was not offered")}
-	}
-	return found[n], nil
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
+func (p proof) sameKey(o proof) bool {
+	return p.card.Insertion() == o.card.Insertion() && p.key.ID == o.key.ID
 }
 
 var errChanged = errors.New("signin: the cards changed")

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -23,6 +24,7 @@ type Service struct {
 	Config
 	sessions *sessions
 	patience patience
+	choosing sync.Mutex // held while a window to choose in is open, and never waited for
 }
 
 // New returns a Service. Sessions follow the cards only while Run runs.
@@ -61,29 +63,34 @@ func (s *Service) Authenticate(ctx context.Context, req Request, report func(Pro
 // token by the very certificate that began it. It ends with CodeSessionUnknown
 // when the session ended, also while the person types.
 func (s *Service) Resume(ctx context.Context, req ResumeRequest, report func(Progress)) (Token, error) {
-	certificate, done, err := s.sessions.resumable(req.Session, req.Origin)
+	j := job{what: "resume", purpose: ToResume, Request: req.Request, report: report}
+	p, err := s.resume(ctx, req.Session, j)
+	s.record(j, p.key, err)
 	if err != nil {
 		return Token{}, err
 	}
+	return p.token, nil
+}
+
+func (s *Service) resume(ctx context.Context, session string, j job) (proof, error) {
+	certificate, done, err := s.sessions.resumable(session, j.Origin)
+	if err != nil {
+		return proof{}, err
+	}
 	ctx, stop := withCauseOn(ctx, done, &Error{Code: CodeSessionUnknown})
 	defer stop()
-	same := func(keys []Key) ([]Key, Why) {
+	j.serving = func(keys []Key) ([]Key, Why) {
 		i := slices.IndexFunc(keys, func(k Key) bool { return k.Certificate.Equal(certificate) })
 		if i < 0 {
 			return nil, ""
 		}
 		return s.usable(keys[i : i+1])
 	}
-	j := job{what: "resume", purpose: ToResume, Request: req.Request, report: report, serving: same}
 	p, err := s.prove(ctx, j)
-	s.record(j, p.key, err)
 	if err != nil {
-		return Token{}, err
+		return p, err
 	}
-	if err := s.sessions.resumed(req.Session, p.card); err != nil {
-		return Token{}, err
-	}
-	return p.token, nil
+	return p, s.sessions.resumed(session, p.card)
 }
 
 // Attach joins an origin to a session that began on an earlier page. The

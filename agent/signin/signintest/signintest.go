@@ -68,6 +68,8 @@ type Card struct {
 	PIN        string
 	SignError  error // returned by Sign before anything is looked at
 	TriesError error
+	// DoesNotTell makes a card that counts and does not tell.
+	DoesNotTell bool
 
 	number uint64
 	gone   chan struct{}
@@ -110,7 +112,7 @@ func NewCard(t testing.TB, holder string) *Card {
 func (c *Card) Again() *Card {
 	gone := make(chan struct{})
 	return &Card{
-		PIN: c.PIN, tries: c.tries, signer: c.signer, keys: c.keys,
+		PIN: c.PIN, DoesNotTell: c.DoesNotTell, tries: c.tries, signer: c.signer, keys: c.keys,
 		number: insertions.Add(1), gone: gone, pull: sync.OnceFunc(func() { close(gone) }),
 	}
 }
@@ -146,7 +148,14 @@ func (c *Card) Tries(context.Context) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.calls++
-	return c.tries, c.TriesError
+	return c.told(), c.TriesError
+}
+
+func (c *Card) told() int {
+	if c.DoesNotTell {
+		return signin.TriesUnknown
+	}
+	return c.tries
 }
 
 // Acquire takes the card for one operation.
@@ -174,11 +183,11 @@ func (c *Card) Sign(_ context.Context, _ signin.Key, pin *signin.PIN, allowLastT
 			return c.SignError
 		case c.tries == 0:
 			return &signin.Error{Code: signin.CodePINBlocked}
-		case c.tries == 1 && !allowLastTry:
+		case (c.tries == 1 || c.DoesNotTell) && !allowLastTry:
 			return signin.ErrLastTry
 		case !bytes.Equal(b, []byte(c.PIN)):
 			c.tries--
-			return &signin.Error{Code: signin.CodePINWrong, TriesLeft: c.tries}
+			return &signin.Error{Code: signin.CodePINWrong, TriesLeft: c.told()}
 		}
 		c.tries = 3
 		signature, err = c.signer.Sign(rand.Reader, digest, hash)
