@@ -33,7 +33,7 @@ var _ signin.Prompter = (*Prompter)(nil)
 func New(app fyne.App, log *slog.Logger) *Prompter {
 	p := &Prompter{log: log, do: fyne.Do, turn: make(chan struct{}, 1)}
 	p.after = func(d time.Duration, f func()) { time.AfterFunc(d, func() { p.do(f) }) }
-	p.window = newWindow(app, func(d time.Duration, f func()) { p.after(d, f) })
+	p.window = newWindow(app, log, func(d time.Duration, f func()) { p.after(d, f) })
 	return p
 }
 

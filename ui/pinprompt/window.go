@@ -1,6 +1,7 @@
 package pinprompt
 
 import (
+	"log/slog"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -34,10 +35,11 @@ type window struct {
 	visible bool
 	counts  bool // keys count
 	shows   int  // how often it appeared, to know a timer of an earlier time
+	log     *slog.Logger
 }
 
-func newWindow(app fyne.App, after func(time.Duration, func())) *window {
-	w := &window{win: app.NewWindow("Cardea"), after: after}
+func newWindow(app fyne.App, log *slog.Logger, after func(time.Duration, func())) *window {
+	w := &window{win: app.NewWindow("Cardea"), after: after, log: log}
 	if d, ok := w.win.(desktop.Window); ok {
 		d.RequestAlwaysOnTop()
 	}
@@ -91,8 +93,14 @@ func (w *window) present(p page, cancel func()) {
 	}
 	w.win.Canvas().Focus(p.focus())
 	if w.counts {
-		p.ready()
+		w.ready()
 	}
+}
+
+// ready lets keys count on the page that is shown.
+func (w *window) ready() {
+	w.page.ready()
+	w.log.Info("keys count")
 }
 
 func (w *window) appear() {
@@ -107,7 +115,7 @@ func (w *window) appear() {
 			return
 		}
 		w.counts = true
-		w.page.ready()
+		w.ready()
 	})
 }
 
