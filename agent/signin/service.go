@@ -90,7 +90,7 @@ func (s *Service) resume(ctx context.Context, session string, j job) (proof, err
 	if err != nil {
 		return p, err
 	}
-	return p, s.sessions.resumed(session, p.card)
+	return p, s.sessions.resumed(session, j.Origin, p.card)
 }
 
 // Attach joins an origin to a session that began on an earlier page. The

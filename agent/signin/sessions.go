@@ -15,6 +15,9 @@ const (
 	endedKept    = time.Hour
 	sessionsKept = 512
 	eventsQueued = 16
+	// lookAgain is the longest wait of run while there are sessions: its timer
+	// stands still while the computer sleeps.
+	lookAgain = time.Minute
 )
 
 // sessions are the page sessions of one agent. A session is begun by a sign-in
@@ -24,7 +27,7 @@ type sessions struct {
 	rules Rules
 	kick  chan struct{} // wakes run when a session began or changed
 
-	mu  sync.Mutex // guards all below and every *session
+	mu  sync.Mutex // guards all below and every *session; taken before the Cards' own
 	all map[string]*session
 }
 
@@ -38,7 +41,7 @@ type session struct {
 	removal     Removal   // the rule at the removal
 	outSince    time.Time // while the card is out
 	outBefore   time.Duration
-	other       uint64        // insertion of a different card, told once
+	other       uint64        // insertion of a different card that need not be told (again)
 	done        chan struct{} // closed at the end
 	ended       EndedWhy      // empty while it lives
 	endedAt     time.Time
@@ -92,6 +95,7 @@ func (s *sessions) findLocked(id, origin string) (*session, error) {
 	if !ok || !s.rules.SameGroup(n.origin, origin) {
 		return nil, &Error{Code: CodeSessionUnknown}
 	}
+	s.expireLocked(n, time.Now())
 	return n, nil
 }
 
@@ -132,23 +136,23 @@ func (s *sessions) end(id, origin string) error {
 func (s *sessions) resumable(id, origin string) (*x509.Certificate, <-chan struct{}, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n, ok := s.all[id]
-	if !ok || n.origin != origin || n.ended != "" {
+	n, err := s.findLocked(id, origin)
+	if err != nil || n.origin != origin || n.ended != "" {
 		return nil, nil, &Error{Code: CodeSessionUnknown}
 	}
 	return n.certificate, n.done, nil
 }
 
 // resumed marks a session as proven again with the card that is in now.
-func (s *sessions) resumed(id string, card Card) error {
+func (s *sessions) resumed(id, origin string, card Card) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n, ok := s.all[id]
-	if !ok || n.ended != "" {
+	n, err := s.findLocked(id, origin)
+	if err != nil || n.ended != "" {
 		return &Error{Code: CodeSessionUnknown}
 	}
 	n.began, n.insertion = time.Now(), card.Insertion()
-	n.locked, n.outBefore, n.other = false, 0, 0
+	n.locked, n.outBefore = false, 0
 	n.tellLocked(SessionEvent{Kind: EventResumed})
 	s.wake()
 	return nil
@@ -156,14 +160,14 @@ func (s *sessions) resumed(id string, card Card) error {
 
 // run follows the cards and the clock until ctx ends.
 func (s *sessions) run(ctx context.Context, cards Cards) error {
-	timer := time.NewTimer(time.Hour)
+	timer := time.NewTimer(lookAgain)
 	defer timer.Stop()
 	for {
-		snapshot, changed := cards.Snapshot()
-		if next := s.observe(snapshot, time.Now()); next.IsZero() {
+		left, changed := s.observe(cards)
+		if left < 0 {
 			timer.Stop()
 		} else {
-			timer.Reset(time.Until(next))
+			timer.Reset(min(left, lookAgain))
 		}
 		select {
 		case <-changed:
@@ -175,34 +179,42 @@ func (s *sessions) run(ctx context.Context, cards Cards) error {
 	}
 }
 
-// observe brings every session up to date and returns when the next one is due
-// by the clock alone; zero when none is.
-func (s *sessions) observe(snapshot Snapshot, now time.Time) time.Time {
+// observe brings every session up to date and returns how long until the clock
+// alone changes one, negative when it never does, and the cards' next change.
+// It looks at the cards under the lock: a session that began after an older
+// look would seem to have lost its card.
+func (s *sessions) observe(cards Cards) (left time.Duration, changed <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var next time.Time
+	snapshot, changed := cards.Snapshot()
+	now := time.Now()
+	left = -1
 	for id, n := range s.all {
 		if n.ended == "" {
 			n.followLocked(snapshot, s.rules, now)
+			s.expireLocked(n, now)
 		}
-		due := n.dueLocked(s.rules)
-		if !due.After(now) {
-			if n.ended != "" {
-				delete(s.all, id)
-				continue
-			}
-			why := EndedByTimeLimit
-			if n.insertion == 0 && n.began.Add(s.rules.SessionLimit()).After(now) {
-				why = EndedByRemoval
-			}
-			n.endLocked(why, now)
-			due = n.dueLocked(s.rules)
-		}
-		if next.IsZero() || due.Before(next) {
-			next = due
+		mine := n.leftLocked(s.rules, now)
+		switch {
+		case mine <= 0:
+			delete(s.all, id) // ended, and remembered for long enough
+		case left < 0 || mine < left:
+			left = mine
 		}
 	}
-	return next
+	return left, changed
+}
+
+// expireLocked ends a session whose time has run out.
+func (s *sessions) expireLocked(n *session, now time.Time) {
+	if n.ended != "" || n.leftLocked(s.rules, now) > 0 {
+		return
+	}
+	why := EndedByTimeLimit
+	if elapsed(n.began, now) < s.rules.SessionLimit() {
+		why = EndedByRemoval
+	}
+	n.endLocked(why, now)
 }
 
 // followLocked compares the session's card with what is in the readers.
@@ -226,14 +238,17 @@ func (n *session) followLocked(snapshot Snapshot, rules Rules, now time.Time) {
 		}
 	}
 	if n.insertion == 0 && present != nil && n.graceLeft(now) >= 0 {
-		n.insertion, n.outBefore, n.other = present.Insertion(), n.outBefore+now.Sub(n.outSince), 0
+		n.insertion, n.outBefore = present.Insertion(), n.outBefore+elapsed(n.outSince, now)
 		if !n.locked {
 			n.outBefore = 0
 		}
 		n.tellLocked(SessionEvent{Kind: EventCardReturned})
 	}
-	if n.insertion == 0 && other != nil && other.Insertion() != n.other {
-		n.other = other.Insertion()
+	if other == nil || other.Insertion() == n.other {
+		return
+	}
+	n.other = other.Insertion()
+	if n.insertion == 0 { // else it is there beside the session's own
 		n.tellLocked(SessionEvent{Kind: EventDifferentCard})
 	}
 }
@@ -246,24 +261,27 @@ func (n *session) graceLeft(now time.Time) time.Duration {
 	}
 	out := n.outBefore
 	if n.insertion == 0 {
-		out += now.Sub(n.outSince)
+		out += elapsed(n.outSince, now)
 	}
 	return n.removal.Grace - out
 }
 
-// dueLocked is when the clock alone changes the session.
-func (n *session) dueLocked(rules Rules) time.Time {
+// leftLocked is how long until the clock alone changes the session.
+func (n *session) leftLocked(rules Rules, now time.Time) time.Duration {
 	if n.ended != "" {
-		return n.endedAt.Add(endedKept)
+		return endedKept - elapsed(n.endedAt, now)
 	}
-	due := n.began.Add(rules.SessionLimit())
+	left := rules.SessionLimit() - elapsed(n.began, now)
 	if n.insertion == 0 && n.removal.Action != RemovalNone {
-		grace := n.outSince.Add(n.removal.Grace - n.outBefore)
-		if grace.Before(due) {
-			due = grace
-		}
+		left = min(left, n.graceLeft(now))
 	}
-	return due
+	return left
+}
+
+// elapsed is how long ago t was. The monotonic clock stands still while the
+// computer sleeps, and the other one can be set back: the longer time counts.
+func elapsed(t, now time.Time) time.Duration {
+	return max(now.Sub(t), now.Round(0).Sub(t.Round(0)))
 }
 
 func (n *session) standingLocked(now time.Time) SessionStanding {

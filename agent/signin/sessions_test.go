@@ -1,6 +1,7 @@
 package signin_test
 
 import (
+	"crypto"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -282,5 +283,45 @@ func TestEndedSessionsAreDroppedFirstWhenThereAreTooMany(t *testing.T) {
 		if _, _, _, err := b.Attach(origin, ended); signin.CodeOf(err) != signin.CodeSessionUnknown {
 			t.Errorf("the ended session was kept instead of a living one: %v", err)
 		}
+	})
+}
+
+func TestEveryResumeHasALineInTheAuditLog(t *testing.T) {
+	run(t, func(b *bench) {
+		b.resume("nobody knows this one").ends(signin.CodeSessionUnknown)
+		session := b.begin()
+		p := b.resume(session)
+		asked := b.asked()
+		b.Tokens = endsSession{b, session}
+		asked.Type("123456")
+		p.ends(signin.CodeSessionUnknown)
+	})
+}
+
+// endsSession ends a session when its token is made.
+type endsSession struct {
+	b       *bench
+	session string
+}
+
+func (endsSession) Compose(k signin.Key, origin, nonce string) (crypto.Hash, []byte, error) {
+	return signintest.Tokens{}.Compose(k, origin, nonce)
+}
+
+func (e endsSession) Finish(signin.Key, crypto.Hash, []byte, []byte) (signin.Token, error) {
+	return signin.Token{}, e.b.EndSession(origin, e.session)
+}
+
+func TestACardThatWasThereAllTheTimeIsNoDifferentOne(t *testing.T) {
+	run(t, func(b *bench) {
+		page := b.attach(b.begin(), present)
+		bill, carl := signintest.NewCard(t, "Bill"), signintest.NewCard(t, "Carl")
+		b.cards.Set(signin.Ready, signin.Reader{Card: b.card}, signin.Reader{Name: "Reader 2", Card: bill})
+		synctest.Wait()
+		b.cards.Set(signin.Ready, signin.Reader{}, signin.Reader{Name: "Reader 2", Card: bill})
+		page.hears(signin.EventCardRemoved, signin.EventLocked)
+		synctest.Wait()
+		b.cards.Set(signin.Ready, signin.Reader{Card: carl}, signin.Reader{Name: "Reader 2"})
+		page.hears(signin.EventDifferentCard, signin.EventEnded)
 	})
 }
