@@ -94,13 +94,17 @@ lint: deps $(GOLANGCI_LINT) ## check formatting, the Go code and the shell scrip
 		xargs -0 awk 'FNR == 1 && /^#!.*[\/ ](ba)?sh$$/ { printf "%s\0", FILENAME } { nextfile }' | \
 		xargs -0 shellcheck
 
+# Before 1.27 Go may end a target whose time is up with "context deadline
+# exceeded" (golang/go issue 75804). A finding says "Failing input" as well.
 fuzz: deps ## run every fuzz target for FUZZTIME (10s)
+	@mkdir -p build
 	@targets=$$(go test -list '^Fuzz' $$($(WITHOUT_GL)) | \
 		awk '/^Fuzz/ { name[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, name[i]; n = 0 }'); \
 	[ -n "$$targets" ] || { echo "no fuzz target was found"; exit 1; }; \
 	while read -r package target; do \
 		echo "$$package $$target"; \
-		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package"; \
+		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" | tee build/fuzz.txt || \
+			{ grep -qx '    context deadline exceeded' build/fuzz.txt && ! grep -q 'Failing input' build/fuzz.txt; } || exit 1; \
 	done <<< "$$targets"
 
 # These tests have the build tag e2e or ask for CARDEA_E2E. No file of the
