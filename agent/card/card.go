@@ -52,7 +52,11 @@ func (m *Manager) newCardLocked(reader string, r reading) *card {
 			continue
 		}
 		algorithm, err := m.Algorithm(certificate)
+		if err == nil {
+			err = piv.CheckKey(certificate.PublicKey)
+		}
 		if err != nil {
+			algorithm = ""
 			m.Log.Warn("a key of the card cannot be used", "reader", c.reader, "slot", slot, "err", err)
 		}
 		c.keys = append(c.keys, signin.Key{ID: slot.String(), Certificate: certificate, Algorithm: algorithm})
@@ -129,7 +133,7 @@ func (c *card) Tries(ctx context.Context) (int, error) {
 const fullTries = 3
 
 // Sign verifies the PIN, signs, and makes the card forget the PIN.
-func (c *card) Sign(ctx context.Context, key signin.Key, pin *signin.PIN, allowLastTry bool, hash crypto.Hash, digest []byte) (signature []byte, err error) {
+func (c *card) Sign(ctx context.Context, key signin.Key, pin *signin.PIN, allowLastTry bool, hash crypto.Hash, digest []byte) ([]byte, error) {
 	defer pin.Wipe()
 	request := piv.SignRequest{
 		Settings: c.settings, Slot: c.slots[key.ID], Public: key.Certificate.PublicKey,
@@ -138,7 +142,8 @@ func (c *card) Sign(ctx context.Context, key signin.Key, pin *signin.PIN, allowL
 	if strings.HasPrefix(key.Algorithm, "PS") {
 		request.Opts = &rsa.PSSOptions{Hash: hash, SaltLength: rsa.PSSSaltLengthEqualsHash}
 	}
-	err = pin.Use(func(b []byte) error {
+	var signature []byte // not to be read after an error: the transaction may go on
+	err := pin.Use(func(b []byte) error {
 		request.PIN = b
 		return c.transact(ctx, func(tx *pcsc.Tx) (err error) {
 			signature, err = piv.Sign(ctx, tx, request)
@@ -148,12 +153,15 @@ func (c *card) Sign(ctx context.Context, key signin.Key, pin *signin.PIN, allowL
 	switch e, _ := errors.AsType[*signin.Error](err); {
 	case err == nil:
 		c.setTries(max(fullTries, c.lastTries()))
+		return signature, nil
+	case errors.Is(err, signin.ErrLastTry) && c.lastTries() != signin.TriesUnknown:
+		c.setTries(1)
 	case e != nil && e.Code == signin.CodePINWrong:
 		c.setTries(e.TriesLeft)
 	case e != nil && e.Code == signin.CodePINBlocked:
 		c.setTries(0)
 	}
-	return signature, err
+	return nil, err
 }
 
 // transact runs f in one transaction and translates its error. After a reset

@@ -39,6 +39,13 @@ type operation struct {
 	finish func([]byte) ([]byte, error)
 }
 
+// CheckKey returns ErrUnsupported for a public key that Sign cannot sign for, so
+// that nobody is asked for a PIN in vain.
+func CheckKey(public crypto.PublicKey) error {
+	_, err := newOperation(Authentication, public, crypto.SHA256, make([]byte, crypto.SHA256.Size()))
+	return err
+}
+
 // newOperation pads the digest for the key.
 func newOperation(slot Slot, public crypto.PublicKey, opts crypto.SignerOpts, digest []byte) (operation, error) {
 	hash := opts.HashFunc()
