@@ -29,9 +29,9 @@ const (
 	ManagePIN    = "managePIN"
 )
 
-// Policy is one administrator's word. The zero value allows no origin, locks
-// on removal with a quarter of an hour's grace, and lets sessions live for
-// twelve hours.
+// Policy is one administrator's word. That of an empty text allows no origin,
+// locks on removal with a quarter of an hour's grace, and lets sessions live
+// for twelve hours.
 type Policy struct {
 	origins     map[string]origin
 	removal     signin.Removal
@@ -142,8 +142,11 @@ func (p *Policy) add(o fileOrigin) error {
 	if _, twice := p.origins[o.URL]; twice {
 		return errors.New("is named twice")
 	}
-	if len(o.Rights) == 0 {
+	switch {
+	case o.Rights == nil:
 		o.Rights = []string{Authenticate}
+	case len(o.Rights) == 0:
+		return errors.New("rights: names none; remove the origin instead")
 	}
 	for _, r := range o.Rights {
 		if !slices.Contains([]string{Authenticate, Sign, ManagePIN}, r) {

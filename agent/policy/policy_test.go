@@ -102,6 +102,7 @@ func TestADoubtfulFileIsRefusedWithTheReason(t *testing.T) {
 		"[session]\nlimit = \"25h\"":                                  "at most 24h",
 		"[certificate]\npolicies = [\"1.x\"]":                         "no object identifier",
 		"[[origin]]\nurl = \"https://a.example\"\nrights = [\"all\"]": "no right",
+		"[[origin]]\nurl = \"https://a.example\"\nrights = []":        "names none",
 		"[[origin]]\nurl = \"https://a.example\"\n[[origin]]\nurl = \"https://a.example\"": "twice",
 		"[[origin]]\nurl = \"http://a.example\"":                                           "must begin with https://",
 		"[[origin]]\nurl = \"https://a.example/\"":                                         "without a path",
