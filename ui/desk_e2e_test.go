@@ -123,6 +123,11 @@ func newDeskWith(t *testing.T, panel bool, env ...string) *desk {
 	d.env = append(d.env, env...)
 	d.tray = d.start(program, "--socket", socket)
 	d.waitForTray()
+	t.Cleanup(func() {
+		if log := d.log.String(); strings.Contains(log, "Error in Fyne call thread") || strings.Contains(log, "panic:") {
+			t.Errorf("the tray complained:\n%s", log)
+		}
+	})
 	return d
 }
 

@@ -21,6 +21,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
+	"github.com/go-gl/glfw/v3.4/glfw"
 
 	"github.com/cardea-agent/cardea/agent/prompt"
 	"github.com/cardea-agent/cardea/agent/prompt/nodump"
@@ -64,7 +65,7 @@ func run(log *slog.Logger, socket, lang string, showStatus bool) error {
 
 	window := status.New(a, say, a.Quit)
 	icon := tray.NewAdapter(a, say, window.Show, a.Quit)
-	pins := pinprompt.New(a, log)
+	pins := pinprompt.New(a, screenHeight, log)
 	client, err := prompt.NewClient(prompt.ClientConfig{
 		Path: socket, Version: version, Prompter: pins, Log: log,
 		OnReport: func(r prompt.Report) {
@@ -95,6 +96,17 @@ func run(log *slog.Logger, socket, lang string, showStatus bool) error {
 	// Windows are gone with the app; what waits for one ends with ctx.
 	serving.Wait()
 	return nil
+}
+
+// screenHeight is the height of the screen without panels, in pixels. Fyne does
+// not tell, its own window library does.
+func screenHeight() int {
+	m := glfw.GetPrimaryMonitor()
+	if m == nil {
+		return 0
+	}
+	_, _, _, height := m.GetWorkarea()
+	return height
 }
 
 // serve waits for the agent's questions, and ends the program when a newer tray

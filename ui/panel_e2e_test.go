@@ -3,6 +3,8 @@
 package main
 
 import (
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -149,6 +151,13 @@ func (i trayItem) click(label string) {
 	}
 }
 
+// card is as much of a card as the tray is told of.
+type card struct{ signin.Card }
+
+func (card) Keys() []signin.Key {
+	return []signin.Key{{Certificate: &x509.Certificate{Subject: pkix.Name{CommonName: "Alex Morgan"}}}}
+}
+
 func TestTheTrayShowsTheStateAndItsMenuWorks(t *testing.T) {
 	d := newDeskWith(t, true)
 	item := d.item()
@@ -163,14 +172,12 @@ func TestTheTrayShowsTheStateAndItsMenuWorks(t *testing.T) {
 		out, err := d.do("xdotool", "search", "--onlyvisible", "--name", "^Cardea status$")
 		return err == nil && out != ""
 	})
-	time.Sleep(settle)
-	d.screenshot("tray-no-card")
+	d.drawn("tray-no-card")
 	d.server.Publish(signin.Snapshot{Revision: 2, State: signin.Ready, Readers: []signin.Reader{
-		{Name: "Reader A 00 00", Status: signin.Ready}, {Name: "Reader B 01 00", Status: signin.NoCard}}})
-	item.shows("Ready to sign in")
+		{Name: "Reader A 00 00", Status: signin.Ready, Card: card{}}, {Name: "Reader B 01 00", Status: signin.NoCard}}})
+	item.shows("Ready to sign in", "Reader A 00 00: card of Alex Morgan")
 	d.must("xdotool", "mousemove", "24", "876", "click", "3")
-	time.Sleep(settle)
-	d.screenshot("tray-ready")
+	d.drawn("tray-ready")
 	item.click("Quit")
 	ended := make(chan error, 1)
 	go func() { ended <- d.tray.Wait() }()
@@ -200,8 +207,7 @@ func TestASecondTrayTakesOverWithItsWindow(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("the first tray is still there")
 	}
-	d.eventually("the new tray shows the window", d.windowVisible)
-	time.Sleep(settle)
+	d.eventually("the new tray's keys count", func() bool { return d.keysCount() == 2 })
 	d.must("xdotool", "type", typedPIN)
 	d.must("xdotool", "key", "Return")
 	if pin, _ := d.pin(a); pin != typedPIN {
@@ -219,8 +225,7 @@ func TestATrayThatIsKilledIsReplacedAndTheQuestionAskedAgain(t *testing.T) {
 	}
 	_ = first.Wait()
 	d.tray = d.start(first.Path, first.Args[1:]...)
-	d.eventually("the new tray shows the window", d.windowVisible)
-	time.Sleep(settle)
+	d.eventually("the new tray's keys count", func() bool { return d.keysCount() == 2 })
 	d.must("xdotool", "type", typedPIN)
 	d.must("xdotool", "key", "Return")
 	if pin, _ := d.pin(a); pin != typedPIN {

@@ -57,6 +57,8 @@ func (readable) Size(name fyne.ThemeSizeName) float32 {
 		return 22
 	case theme.SizeNameInlineIcon:
 		return 22
+	case theme.SizeNameInnerPadding:
+		return 6
 	}
 	return theme.DefaultTheme().Size(name)
 }

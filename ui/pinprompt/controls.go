@@ -25,7 +25,9 @@ func (k keys) handle(ev *fyne.KeyEvent) bool {
 	return false
 }
 
-// button is a button that Enter presses too, and that Escape leaves.
+// button is a button that Enter presses too, and that Escape leaves. Clicks do
+// not count either while keys do not: the window may have come up under the
+// person's pointer.
 type button struct {
 	widget.Button
 	keys keys
@@ -33,7 +35,12 @@ type button struct {
 
 func newButton(label string, k keys, tapped func()) *button {
 	b := &button{keys: k}
-	b.Text, b.OnTapped = label, tapped
+	b.Text = label
+	b.OnTapped = func() {
+		if k.count() {
+			tapped()
+		}
+	}
 	b.ExtendBaseWidget(b)
 	return b
 }

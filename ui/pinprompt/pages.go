@@ -16,13 +16,10 @@ import (
 	"github.com/cardea-agent/cardea/ui/translations"
 )
 
-// pageWidth is the width of the window, in Fyne's units.
-const pageWidth = 500
-
 // pinPage asks for a PIN.
 type pinPage struct {
 	say     *translations.Catalogue
-	whole   fyne.CanvasObject
+	whole   *sheet
 	entry   *entry
 	note    *note
 	lastTry *check // nil unless it is the last try
@@ -51,24 +48,20 @@ func newPINPage(say *translations.Catalogue, about signin.About, q signin.PINQue
 			fact(say.Say(translations.PINReader), value(about.Reader)),
 		),
 	}
-	if q.Wrong {
+	if q.Wrong && !q.LastTry {
 		rows = append(rows, banner(theme.ColorNameError, wrongText(say, q)))
 	}
 	if q.LastTry {
 		p.lastTry = newCheck(say.Say(translations.PINLastTryYes), k, func(bool) { p.typed() })
 		p.lastTry.enter = p.trySubmit
-		rows = append(rows, banner(theme.ColorNameWarning, say.Say(translations.PINLastTry)), p.lastTry)
+		rows = append(rows, banner(theme.ColorNameWarning, lastTryText(say, q)), p.lastTry)
 	}
 	label := widget.NewLabelWithStyle(say.Say(translations.PINLabel), fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	tries := widget.NewLabel("")
 	if q.TriesLeft != signin.TriesUnknown {
 		tries.SetText(say.Say(translations.PINTriesLeft, "tries", strconv.Itoa(q.TriesLeft)))
 	}
-	rows = append(rows,
-		container.NewBorder(nil, nil, label, tries),
-		p.entry, p.note.label,
-		buttons(p.no, p.ok))
-	p.whole = sheet(rows...)
+	p.whole = newSheet(rows, container.NewBorder(nil, nil, label, tries), p.entry, p.note.label, buttons(p.no, p.ok))
 	p.note.say(say.Say(translations.PINNotReady), widget.MediumImportance)
 	return p
 }
@@ -87,9 +80,18 @@ func wrongText(say *translations.Catalogue, q signin.PINQuestion) string {
 	return say.Say(translations.PINWrong, "tries", strconv.Itoa(q.TriesLeft))
 }
 
-func (p *pinPage) content() fyne.CanvasObject { return p.whole }
-func (p *pinPage) focus() fyne.Focusable      { return p.entry }
-func (p *pinPage) wipe()                      { p.entry.wipe() }
+// lastTryText is one banner for both, because two may not fit on the screen.
+func lastTryText(say *translations.Catalogue, q signin.PINQuestion) string {
+	text := say.Say(translations.PINLastTry)
+	if q.Wrong {
+		text = say.Say(translations.PINWrongNoCount) + " " + text
+	}
+	return text
+}
+
+func (p *pinPage) content() *sheet       { return p.whole }
+func (p *pinPage) focus() fyne.Focusable { return p.entry }
+func (p *pinPage) wipe()                 { p.entry.wipe() }
 
 // strayRune gives keys to the entry when a click beside it took its focus.
 func (p *pinPage) strayRune(r rune) {
@@ -170,7 +172,7 @@ func (p *pinPage) showChecking() {
 
 // keyPage lets the person choose a key.
 type keyPage struct {
-	whole fyne.CanvasObject
+	whole *sheet
 	first *button
 	keys  keys
 }
@@ -193,15 +195,15 @@ func newKeyPage(say *translations.Catalogue, about signin.About, choices []signi
 	if p.first == nil {
 		p.first = no
 	}
-	p.whole = sheet(
+	p.whole = newSheet([]fyne.CanvasObject{
 		heading(say.Say(translations.ChooseTitle)),
 		facts(fact(say.Say(translations.PINWebsite), origin(about.Origin))),
 		list,
-		buttons(no))
+	}, buttons(no))
 	return p
 }
 
-func (p *keyPage) content() fyne.CanvasObject { return p.whole }
+func (p *keyPage) content() *sheet            { return p.whole }
 func (p *keyPage) focus() fyne.Focusable      { return p.first }
 func (p *keyPage) ready()                     {}
 func (p *keyPage) strayRune(rune)             {}
@@ -217,14 +219,6 @@ func buttons(all ...*button) fyne.CanvasObject {
 		row.Add(container.NewStack(room, b))
 	}
 	return row
-}
-
-// sheet stacks rows with room around them, at the page's width at least.
-func sheet(rows ...fyne.CanvasObject) fyne.CanvasObject {
-	width := canvas.NewRectangle(color.Transparent)
-	width.SetMinSize(fyne.NewSize(pageWidth-32, 0))
-	rows = append([]fyne.CanvasObject{width}, rows...)
-	return container.New(layout.NewCustomPaddedLayout(12, 16, 16, 16), container.New(layout.NewCustomPaddedVBoxLayout(8), rows...))
 }
 
 func heading(text string) fyne.CanvasObject {

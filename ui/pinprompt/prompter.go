@@ -28,12 +28,13 @@ type Prompter struct {
 
 var _ signin.Prompter = (*Prompter)(nil)
 
-// New makes a prompter and its window, which stays hidden. It is called on
-// Fyne's goroutine.
-func New(app fyne.App, log *slog.Logger) *Prompter {
+// New makes a prompter and its window, which stays hidden. room tells how many
+// pixels high the screen is, zero when that is not known. New is called on
+// Fyne's goroutine, and so is room.
+func New(app fyne.App, room func() int, log *slog.Logger) *Prompter {
 	p := &Prompter{log: log, do: fyne.Do, turn: make(chan struct{}, 1)}
 	p.after = func(d time.Duration, f func()) { time.AfterFunc(d, func() { p.do(f) }) }
-	p.window = newWindow(app, log, func(d time.Duration, f func()) { p.after(d, f) })
+	p.window = newWindow(app, room, log, func(d time.Duration, f func()) { p.after(d, f) })
 	return p
 }
 

@@ -6,366 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"image/png"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
-	"go.uber.org/goleak"
 
 	"github.com/cardea-agent/cardea/agent/signin"
 	"github.com/cardea-agent/cardea/ui/translations"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-const canary = "73920461"
-
-var about = signin.About{Origin: "https://login.hospital.example:8443", Purpose: signin.ToSignIn,
-	Holder: "Alex Morgan", Reader: "Reader 00 00", Lang: "en"}
-
-// bench is a prompter whose Fyne goroutine and clock are the test's.
-type bench struct {
-	*Prompter
-	t    *testing.T
-	jobs chan func() // what would run on Fyne's goroutine
-	log  bytes.Buffer
-
-	timers []func() // set, and not yet run out
-}
-
-func newBench(t *testing.T) *bench {
-	t.Helper()
-	b := &bench{t: t, jobs: make(chan func(), 64)}
-	b.Prompter = New(test.NewTempApp(t), slog.New(slog.NewTextHandler(&b.log, nil)))
-	b.do = func(f func()) { b.jobs <- f }
-	b.after = func(d time.Duration, f func()) {
-		if d != guardTime {
-			t.Errorf("a timer of %v", d)
-		}
-		b.timers = append(b.timers, f)
-	}
-	return b
-}
-
-// next runs one function of the queue, which someone is about to put there.
-func (b *bench) next() {
-	b.t.Helper()
-	select {
-	case f := <-b.jobs:
-		f()
-	case <-time.After(5 * time.Second):
-		b.t.Fatal("nothing happened")
-	}
-}
-
-// guardEnds lets the half second pass.
-func (b *bench) guardEnds() {
-	timers := b.timers
-	b.timers = nil
-	for _, f := range timers {
-		f()
-	}
-}
-
-type outcome struct {
-	answer signin.PINAnswer
-	err    error
-}
-
-// ask asks and waits until the question is shown.
-func (b *bench) ask(d signin.Dialog, q signin.PINQuestion) chan outcome {
-	b.t.Helper()
-	done, before := make(chan outcome, 1), b.window.page
-	ctx := b.t.Context()
-	go func() {
-		a, err := d.AskPIN(ctx, q)
-		done <- outcome{a, err}
-	}()
-	b.until(func() bool { return b.window.page != nil && b.window.page != before })
-	return done
-}
-
-// until runs what is queued until ok.
-func (b *bench) until(ok func() bool) {
-	b.t.Helper()
-	for !ok() {
-		b.next()
-	}
-}
-
-func (b *bench) open() signin.Dialog {
-	b.t.Helper()
-	d, err := b.Open(b.t.Context(), about)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return d
-}
-
-// end closes a dialog that has the window.
-func (b *bench) end(d signin.Dialog) {
-	d.Close()
-	b.until(func() bool { return !b.window.visible })
-}
-
-func (b *bench) page() *pinPage { return b.window.page.(*pinPage) }
-
-// types gives characters to what has the focus, each anew.
-func (b *bench) types(s string) {
-	c := b.window.win.Canvas()
-	for _, r := range s {
-		if f := c.Focused(); f != nil {
-			f.TypedRune(r)
-		} else {
-			c.OnTypedRune()(r)
-		}
-	}
-}
-
-func (b *bench) presses(k fyne.KeyName) {
-	c, ev := b.window.win.Canvas(), &fyne.KeyEvent{Name: k}
-	if f := c.Focused(); f != nil {
-		f.TypedKey(ev)
-	} else {
-		c.OnTypedKey()(ev)
-	}
-}
-
-func (b *bench) shown() string { return test.RenderToMarkup(b.window.win.Canvas()) }
-
-func (b *bench) sees(texts ...string) {
-	b.t.Helper()
-	shown := b.shown()
-	for _, s := range texts {
-		if !strings.Contains(shown, s) {
-			b.t.Errorf("%q is not shown", s)
-		}
-	}
-}
-
-func (b *bench) wantPIN(done chan outcome, want string) signin.PINAnswer {
-	b.t.Helper()
-	select {
-	case o := <-done:
-		if o.err != nil {
-			b.t.Fatal(o.err)
-		}
-		var got string
-		if err := o.answer.PIN.Use(func(pin []byte) error { got = string(pin); return nil }); err != nil {
-			b.t.Fatal(err)
-		}
-		if got != want {
-			b.t.Fatalf("PIN %q, want %q", got, want)
-		}
-		return o.answer
-	case <-time.After(5 * time.Second):
-		b.t.Fatal("no answer")
-	}
-	return signin.PINAnswer{}
-}
-
-func (b *bench) wantNone(done chan outcome) {
-	b.t.Helper()
-	select {
-	case o := <-done:
-		b.t.Fatalf("answered: %v", o.err)
-	default:
-	}
-}
-
-func TestTheWindowShowsWhoAsksForWhatAndWhoseCardItIs(t *testing.T) {
-	b := newBench(t)
-	d := b.open()
-	b.ask(d, signin.PINQuestion{TriesLeft: 3})
-	b.sees(about.Origin, about.Holder, about.Reader, "Sign in with your smartcard", "Tries left: 3")
-	b.end(d)
-}
-
-func TestALongOriginIsShownWhole(t *testing.T) {
-	b := newBench(t)
-	long := about
-	long.Origin = "https://" + strings.Repeat("a23456789.", 24) + "example:65535"
-	d, _ := b.Open(t.Context(), long)
-	b.ask(d, signin.PINQuestion{TriesLeft: 3})
-	shown := ""
-	for line := range strings.SplitSeq(b.shown(), "\n") {
-		if _, rest, ok := strings.Cut(line, "<text bold"); ok {
-			_, text, _ := strings.Cut(rest, ">")
-			text, _, _ = strings.Cut(text, "</text>")
-			shown += text
-		}
-	}
-	if !strings.Contains(shown, long.Origin) {
-		t.Errorf("of %q only this is shown: %q", long.Origin, shown)
-	}
-	if size := b.window.win.Canvas().Size(); size.Width > pageWidth+1 {
-		t.Errorf("the window is %v wide", size.Width)
-	}
-	b.end(d)
-}
-
-func TestKeysOfTheFirstHalfSecondDoNotCountAndTheWindowSaysSo(t *testing.T) {
-	b := newBench(t)
-	d := b.open()
-	done := b.ask(d, signin.PINQuestion{TriesLeft: 3})
-	b.sees("One moment")
-	b.types("9876")
-	b.presses(fyne.KeyReturn)
-	b.presses(fyne.KeyEscape)
-	b.sees("Please type your PIN again")
-	if b.page().entry.n != 0 {
-		t.Error("keys were taken")
-	}
-	b.guardEnds()
-	b.sees("Please type your PIN again")
-	b.types(canary)
-	if strings.Contains(b.shown(), "Please type") {
-		t.Error("it still complains")
-	}
-	b.presses(fyne.KeyEnter)
-	b.wantPIN(done, canary)
-	b.end(d)
-}
-
-func TestTheGuardOfAnEarlierWindowDoesNotEndThisOnes(t *testing.T) {
-	b := newBench(t)
-	first := b.open()
-	b.ask(first, signin.PINQuestion{TriesLeft: 3})
-	b.end(first)
-	old := b.timers
-	b.timers = nil
-	second := b.open()
-	b.ask(second, signin.PINQuestion{TriesLeft: 3})
-	for _, f := range old {
-		f()
-	}
-	b.types("1234")
-	if b.page().entry.n != 0 {
-		t.Error("keys count too early")
-	}
-	b.end(second)
-}
-
-func TestAWrongPINAsksAgainInTheSameWindowWithTheNewCount(t *testing.T) {
-	b := newBench(t)
-	d := b.open()
-	done := b.ask(d, signin.PINQuestion{TriesLeft: 3})
-	b.guardEnds()
-	b.types("1111")
-	b.presses(fyne.KeyReturn)
-	b.wantPIN(done, "1111")
-	b.sees("Checking with your card")
-	b.types("5")
-	if b.window.win.Canvas().Focused() != nil && b.page().entry.n != 0 {
-		t.Error("keys are taken while the card is asked")
-	}
-	done = b.ask(d, signin.PINQuestion{TriesLeft: 2, Wrong: true})
-	b.sees("That PIN was not right. Tries left: 2")
-	b.types(canary) // no second half second: the person saw this window
-	b.presses(fyne.KeyReturn)
-	b.wantPIN(done, canary)
-	b.end(d)
-	if b.window.visible {
-		t.Error("the window is still there")
-	}
-}
-
-func TestTheLastTryNeedsAnExtraYes(t *testing.T) {
-	b := newBench(t)
-	d := b.open()
-	done := b.ask(d, signin.PINQuestion{TriesLeft: 1, LastTry: true})
-	b.guardEnds()
-	b.sees("This is your last try")
-	b.types(canary)
-	b.presses(fyne.KeyReturn)
-	test.Tap(b.page().ok)
-	b.wantNone(done)
-	b.sees("Tick the box")
-	b.window.win.Canvas().Focus(b.page().lastTry)
-	b.types(" ")
-	b.presses(fyne.KeyReturn)
-	if a := b.wantPIN(done, canary); !a.LastTry {
-		t.Error("the answer carries no yes")
-	}
-	b.end(d)
-}
-
-func TestAPINThatIsTooShortIsNotSent(t *testing.T) {
-	b := newBench(t)
-	d := b.open()
-	done := b.ask(d, signin.PINQuestion{TriesLeft: 3})
-	b.guardEnds()
-	b.types("123")
-	b.presses(fyne.KeyReturn)
-	b.wantNone(done)
-	b.sees("at least 4")
-	b.end(d)
-	if o := <-done; !errors.Is(o.err, context.Canceled) {
-		t.Errorf("ended with %v", o.err)
-	}
-}
-
-func TestKeysThatCannotBeTakenAreNotLostSilently(t *testing.T) {
-	b := newBench(t)
-	d := b.open()
-	done := b.ask(d, signin.PINQuestion{TriesLeft: 3})
-	b.guardEnds()
-	b.types("12é")
-	b.sees("cannot be part of a PIN")
-	b.types(strings.Repeat("3", maxPIN-2))
-	b.types("4")
-	b.sees("cannot be longer")
-	b.presses(fyne.KeyBackspace)
-	b.presses(fyne.KeyReturn)
-	b.wantPIN(done, "12"+strings.Repeat("3", maxPIN-3))
-	b.end(d)
-}
-
-func TestADigitTypedAfterAClickBesideTheFieldIsNotLost(t *testing.T) {
-	b := newBench(t)
-	d := b.open()
-	done := b.ask(d, signin.PINQuestion{TriesLeft: 3})
-	b.guardEnds()
-	b.types("12")
-	b.window.win.Canvas().Unfocus()
-	b.types("34")
-	b.presses(fyne.KeyReturn)
-	b.wantPIN(done, "1234")
-	b.end(d)
-}
-
-func TestEscapeAndCancelAndTheClosingOfTheWindowAreNo(t *testing.T) {
-	for name, refuse := range map[string]func(*bench){
-		"escape":           func(b *bench) { b.presses(fyne.KeyEscape) },
-		"cancel":           func(b *bench) { test.Tap(b.page().no) },
-		"escape on button": func(b *bench) { b.window.win.Canvas().Focus(b.page().no); b.presses(fyne.KeyEscape) },
-		"window":           func(b *bench) { b.window.win.Close() },
-	} {
-		t.Run(name, func(t *testing.T) {
-			b := newBench(t)
-			d := b.open()
-			done := b.ask(d, signin.PINQuestion{TriesLeft: 3})
-			b.guardEnds()
-			b.types("12")
-			if name == "window" {
-				b.window.cancel() // the test driver knows no intercept
-			} else {
-				refuse(b)
-			}
-			if o := <-done; signin.CodeOf(o.err) != signin.CodeCancelled {
-				t.Errorf("ended with %v", o.err)
-			}
-			e := b.page().entry
-			b.end(d)
-			if e.pin != [maxPIN]byte{} {
-				t.Error("the PIN was not wiped")
-			}
-		})
-	}
-}
 
 func TestTheNextDialogWaitsForTheWindow(t *testing.T) {
 	b := newBench(t)
@@ -490,6 +140,24 @@ func TestAKeyIsChosenWithTheKeyboard(t *testing.T) {
 	b.end(d)
 }
 
+func TestOnALowScreenThePINFieldAndTheButtonsStayInSight(t *testing.T) {
+	b := newBench(t)
+	b.room = 400
+	d := b.open()
+	b.ask(d, signin.PINQuestion{TriesLeft: 1, Wrong: true, LastTry: true})
+	height := b.window.win.Canvas().Size().Height
+	if height > 400 {
+		t.Errorf("the window is %v high", height)
+	}
+	for name, o := range map[string]fyne.CanvasObject{"field": b.page().entry, "OK": b.page().ok} {
+		top := fyne.CurrentApp().Driver().AbsolutePositionForObject(o)
+		if bottom := top.Y + o.Size().Height; top.Y < 0 || bottom > height {
+			t.Errorf("%s is from %v to %v of %v", name, top.Y, bottom, height)
+		}
+	}
+	b.end(d)
+}
+
 func TestEveryPageIsWholeInEveryLanguage(t *testing.T) {
 	for _, lang := range []string{"en", "cy"} {
 		for _, purpose := range []signin.Purpose{signin.ToSignIn, signin.ToResume} {
@@ -501,9 +169,9 @@ func TestEveryPageIsWholeInEveryLanguage(t *testing.T) {
 				b.ask(d, signin.PINQuestion{TriesLeft: 1, Wrong: true, LastTry: true})
 				say := translations.For(lang)
 				b.sees(say.Say(translations.PINLabel), say.Say(translations.PINOk), say.Say(translations.PINCancel))
-				size, least := b.window.win.Canvas().Size(), b.window.win.Content().MinSize()
-				if size.Height < least.Height {
-					t.Errorf("the window is %v high and needs %v", size.Height, least.Height)
+				page := b.page().content()
+				if has, needs := page.scroll.Size().Height, page.upper.MinSize().Height; has < needs {
+					t.Errorf("the upper part has %v and needs %v", has, needs)
 				}
 				b.end(d)
 			})

@@ -13,7 +13,7 @@ import (
 
 // page is what the window shows for one question.
 type page interface {
-	content() fyne.CanvasObject
+	content() *sheet
 	// focus is what gets the keys at first.
 	focus() fyne.Focusable
 	// ready is called when keys count. The others are called with each key
@@ -29,6 +29,7 @@ type page interface {
 type window struct {
 	win   fyne.Window
 	after func(time.Duration, func())
+	room  func() int // the screen's height in pixels, zero when not known
 
 	page    page
 	cancel  func() // the person's no to the page, nil while none is possible
@@ -38,8 +39,8 @@ type window struct {
 	log     *slog.Logger
 }
 
-func newWindow(app fyne.App, log *slog.Logger, after func(time.Duration, func())) *window {
-	w := &window{win: app.NewWindow("Cardea"), after: after, log: log}
+func newWindow(app fyne.App, room func() int, log *slog.Logger, after func(time.Duration, func())) *window {
+	w := &window{win: app.NewWindow("Cardea"), room: room, after: after, log: log}
 	if d, ok := w.win.(desktop.Window); ok {
 		d.RequestAlwaysOnTop()
 	}
@@ -72,8 +73,8 @@ func (w *window) warm() {
 	}
 	p := newPINPage(translations.For(""), signin.About{Origin: "https://"}, signin.PINQuestion{}, keys{func() bool { return false }, func() {}})
 	p.fit = func() {}
-	w.win.SetContent(p.content())
-	w.fit()
+	w.win.SetContent(p.content().whole)
+	w.fit(p.content())
 	w.win.Show()
 	w.win.Hide()
 }
@@ -86,8 +87,8 @@ func (w *window) present(p page, cancel func()) {
 		w.page.wipe()
 	}
 	w.page, w.cancel = p, cancel
-	w.win.SetContent(p.content())
-	w.fit()
+	w.win.SetContent(p.content().whole)
+	w.fit(p.content())
 	if !w.visible {
 		w.appear()
 	}
@@ -119,16 +120,10 @@ func (w *window) appear() {
 	})
 }
 
-// fit gives the window the height that its texts have at its width. Wrapped
-// texts know their height only after they were laid out once.
-func (w *window) fit() {
-	content := w.win.Content()
-	var size fyne.Size
-	for range 3 {
-		size = fyne.NewSize(max(pageWidth, content.MinSize().Width), content.MinSize().Height)
-		content.Resize(size)
-	}
-	w.win.Resize(size)
+// fit gives the window the size of a page, or of the screen if that is lower.
+func (w *window) fit(s *sheet) {
+	room := float32(w.room()) / w.win.Canvas().Scale()
+	w.win.Resize(s.fit(room))
 }
 
 // hide takes the page away and hides the window.
@@ -164,7 +159,7 @@ func once(answer func(result)) func(result) {
 func (w *window) askPIN(about signin.About, q signin.PINQuestion, answer func(result)) {
 	answer = once(answer)
 	p := newPINPage(translations.For(about.Lang), about, q, w.keys())
-	p.fit = w.fit
+	p.fit = func() { w.fit(p.whole) }
 	p.submit = func() {
 		w.cancel = nil // the card is asked: there is nothing to cancel
 		answer(result{pin: signin.PINAnswer{PIN: signin.NewPIN(p.entry.take()), LastTry: p.lastTryYes()}})

@@ -30,7 +30,7 @@ var (
 	red    = color.RGBA{190, 20, 34, 255}
 	amber  = color.RGBA{255, 176, 0, 255}
 	blue   = color.RGBA{0, 84, 166, 255}
-	arrows = color.RGBA{0, 120, 215, 255}
+	arrows = color.RGBA{105, 185, 255, 255}
 )
 
 func main() {
