@@ -19,6 +19,7 @@ import (
 	"github.com/cardea-agent/cardea/agent/prompt/nodump"
 	"github.com/cardea-agent/cardea/agent/protocol"
 	"github.com/cardea-agent/cardea/agent/session"
+	"github.com/cardea-agent/cardea/agent/signin"
 	"github.com/cardea-agent/cardea/pcsc"
 )
 
@@ -75,6 +76,9 @@ func (o options) run(ctx context.Context, errs io.Writer) error {
 		return err
 	}
 	defer file.Close()
+	decisions.Failed = func(e signin.Event, err error) {
+		log.Error("a decision is not in the audit log", "what", e.What, "origin", e.Origin, "outcome", e.Outcome, "err", err)
+	}
 	listeners, err := endpoint.Listen(o.listen)
 	if err != nil {
 		return err

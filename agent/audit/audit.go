@@ -8,24 +8,30 @@
 package audit
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/cardea-agent/cardea/agent/signin"
 )
 
 // Log is an audit log.
 type Log struct {
-	log *slog.Logger
+	// Failed is told of a line that could not be written. It is set before the
+	// first Record; nil tells nobody.
+	Failed  func(signin.Event, error)
+	handler slog.Handler
 }
 
-// keptBytes is how long a log may be when it is opened; a longer one is put
-// aside, and takes the place of the one that was put aside before.
+// keptBytes is how long a log may become; then it is put aside, and takes the
+// place of the one that was put aside before.
 const keptBytes = 8 << 20
 
 // Open opens or makes the log file at path for its owner alone. The caller
@@ -34,21 +40,52 @@ func Open(path string) (*Log, io.Closer, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, nil, fmt.Errorf("audit: %w", err)
 	}
-	if info, err := os.Stat(path); err == nil && info.Size() > keptBytes {
-		if err := os.Rename(path, path+".old"); err != nil {
-			return nil, nil, fmt.Errorf("audit: %w", err)
-		}
-	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
+	f := &file{path: path}
+	if err := f.open(); err != nil {
 		return nil, nil, fmt.Errorf("audit: %w", err)
 	}
 	return New(f), f, nil
 }
 
+// file is a log file that is put aside when it is long. Its Write is called by
+// one at a time, as slog's handlers do.
+type file struct {
+	path string
+	*os.File
+	size int64
+}
+
+func (f *file) open() (err error) {
+	if f.File, err = os.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	f.size = info.Size()
+	return nil
+}
+
+// Write writes a line. A log that cannot be put aside is written on: a line is
+// worth more than an order. It is closed first, because Windows renames no
+// file that is open.
+func (f *file) Write(line []byte) (int, error) {
+	if f.size > keptBytes {
+		_ = f.File.Close()
+		_ = os.Rename(f.path, f.path+".old")
+		if err := f.open(); err != nil {
+			return 0, err
+		}
+	}
+	n, err := f.File.Write(line)
+	f.size += int64(n)
+	return n, err
+}
+
 // New writes to w, a line in one Write.
 func New(w io.Writer) *Log {
-	return &Log{log: slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{ReplaceAttr: bare}))}
+	return &Log{handler: slog.NewJSONHandler(w, &slog.HandlerOptions{ReplaceAttr: bare})}
 }
 
 // bare leaves out the level: every line has the same.
@@ -68,7 +105,11 @@ func (l *Log) Record(e signin.Event) {
 			"subject", c.Subject.String(), "issuer", c.Issuer.String(),
 			"serial", c.SerialNumber.Text(16), "sha256", hex.EncodeToString(sum[:])))
 	}
-	l.log.Info(e.What, attrs...)
+	line := slog.NewRecord(time.Now(), slog.LevelInfo, e.What, 0)
+	line.Add(attrs...)
+	if err := l.handler.Handle(context.Background(), line); err != nil && l.Failed != nil {
+		l.Failed(e, err)
+	}
 }
 
 var _ signin.Audit = (*Log)(nil)

@@ -61,22 +61,43 @@ func TestEachDecisionIsOneLineThatNamesOriginCertificateAndOutcome(t *testing.T)
 	}
 }
 
-func TestALongLogIsPutAside(t *testing.T) {
+func TestALogThatBecomesLongIsPutAside(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.log")
-	if err := os.WriteFile(path, make([]byte, keptBytes+1), 0o600); err != nil {
+	if err := os.WriteFile(path, make([]byte, keptBytes), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	log, file, err := Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
-	log.Record(signin.Event{What: "authenticate"})
-	info, err := os.Stat(path)
-	if err != nil || info.Size() > 1000 {
-		t.Errorf("the new log has %d bytes, %v", info.Size(), err)
+	log.Failed = func(_ signin.Event, err error) { t.Error(err) }
+	for _, size := range []int64{keptBytes, 0, 0} {
+		log.Record(signin.Event{What: "authenticate"})
+		info, err := os.Stat(path)
+		if err != nil || info.Size() <= size || info.Size() > size+1000 {
+			t.Errorf("the log has %d bytes, %v, want a little more than %d", info.Size(), err, size)
+		}
 	}
-	if _, err := os.Stat(path + ".old"); err != nil {
+	if info, err := os.Stat(path + ".old"); err != nil || info.Size() <= keptBytes {
+		t.Errorf("the one put aside: %v, %v", info, err)
+	}
+	if err := file.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestALineThatCannotBeWrittenIsTold(t *testing.T) {
+	log, file, err := Open(filepath.Join(t.TempDir(), "audit.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var lost []string
+	log.Failed = func(e signin.Event, err error) { lost = append(lost, e.Outcome+": "+err.Error()) }
+	log.Record(signin.Event{What: "authenticate", Outcome: "ok"})
+	if len(lost) != 1 || !strings.HasPrefix(lost[0], "ok: ") {
+		t.Errorf("heard of %q", lost)
 	}
 }
