@@ -149,6 +149,8 @@ func TestScreenshotsOfTheWindow(t *testing.T) {
 	long := about
 	long.Origin = "https://very-long-department-name.outpatients.administration.northern-region.login-portal.hospital-trust-of-somewhere.example:8443"
 	long.Holder = "Wolfeschlegelsteinhausenbergerdorff, Hubert Blaine (Consultant Anaesthetist)"
+	welshLast := about
+	welshLast.Lang = "cy"
 	welsh := about
 	welsh.Lang, welsh.Holder, welsh.Purpose = "cy", "Siân Évans", signin.ToResume
 	for _, shot := range []struct {
@@ -160,13 +162,14 @@ func TestScreenshotsOfTheWindow(t *testing.T) {
 		{"pin-welsh", welsh, nil},
 		{"pin-large", about, []string{"FYNE_SCALE=2"}},
 		{"pin-large-last-try", about, []string{"FYNE_SCALE=2"}},
+		{"pin-welsh-last-try", welshLast, nil},
 		{"pin-dark", about, []string{"FYNE_THEME=dark"}},
 	} {
 		t.Run(shot.name, func(t *testing.T) {
 			d := newDesk(t, append([]string{"FYNE_THEME=light"}, shot.env...)...)
 			dialog := d.open(shot.about)
 			q := signin.PINQuestion{TriesLeft: 2, Wrong: shot.name == "pin-dark"}
-			if shot.name == "pin-large-last-try" {
+			if strings.HasSuffix(shot.name, "last-try") {
 				q = signin.PINQuestion{TriesLeft: 1, Wrong: true, LastTry: true}
 			}
 			d.show(dialog, q)

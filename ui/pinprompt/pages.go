@@ -54,14 +54,18 @@ func newPINPage(say *translations.Catalogue, about signin.About, q signin.PINQue
 	if q.LastTry {
 		p.lastTry = newCheck(say.Say(translations.PINLastTryYes), k, func(bool) { p.typed() })
 		p.lastTry.enter = p.trySubmit
-		rows = append(rows, banner(theme.ColorNameWarning, lastTryText(say, q)), p.lastTry)
+		rows = append(rows, banner(theme.ColorNameWarning, lastTryText(say, q)))
 	}
 	label := widget.NewLabelWithStyle(say.Say(translations.PINLabel), fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	tries := widget.NewLabel("")
 	if q.TriesLeft != signin.TriesUnknown {
 		tries.SetText(say.Say(translations.PINTriesLeft, "tries", strconv.Itoa(q.TriesLeft)))
 	}
-	p.whole = newSheet(rows, container.NewBorder(nil, nil, label, tries), p.entry, p.note.label, buttons(p.no, p.ok))
+	lower := []fyne.CanvasObject{container.NewBorder(nil, nil, label, tries), p.entry, p.note.label, buttons(p.no, p.ok)}
+	if p.lastTry != nil {
+		lower = append([]fyne.CanvasObject{p.lastTry}, lower...)
+	}
+	p.whole = newSheet(rows, lower...)
 	p.note.say(say.Say(translations.PINNotReady), widget.MediumImportance)
 	return p
 }
