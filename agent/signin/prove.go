@@ -94,9 +94,9 @@ var awaitedFor = map[State]Code{
 // candidates returns the keys that serve. Without one it says what to wait
 // for, or the error when waiting cannot help.
 func candidates(snapshot Snapshot, serving func([]Key) ([]Key, Why)) ([]proof, Code, error) {
-	var found []proof
+	var found, blocked []proof
 	var unusable Why
-	var blocked, pending bool
+	var pending bool
 	for _, r := range snapshot.Readers {
 		pending = pending || r.Pending
 		if r.Card == nil {
@@ -107,19 +107,19 @@ func candidates(snapshot Snapshot, serving func([]Key) ([]Key, Why)) ([]proof, C
 			unusable = cmp.Or(unusable, why)
 			continue
 		}
-		if r.PIN == PINIsBlocked {
-			blocked = true
-			continue
-		}
 		for _, k := range keys {
-			found = append(found, proof{card: r.Card, key: k})
+			if p := (proof{card: r.Card, key: k}); r.PIN == PINIsBlocked {
+				blocked = append(blocked, p)
+			} else {
+				found = append(found, p)
+			}
 		}
 	}
 	switch {
 	case len(found) > 0 || pending:
 		return found, CodeNoCard, nil
-	case blocked:
-		return nil, "", &Error{Code: CodePINBlocked}
+	case len(blocked) > 0:
+		return blocked[:1], "", nil // asked again: another program may have unblocked it
 	case unusable != "":
 		return nil, "", &Error{Code: CodeNoUsableCertificate, Why: unusable}
 	}
