@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -37,6 +38,11 @@ func checkOrigin(s string) error {
 		return errors.New("must not end in a dot")
 	case len(host) > 253 || !hostName.MatchString(host):
 		return errors.New("must be a host name in its ASCII form (xn--... for other scripts)")
+	case !addressOrName(host):
+		return errors.New("ends in a number and is no IPv4 address")
+	}
+	if n, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil || n == 0 || strconv.FormatUint(n, 10) != u.Port()) {
+		return errors.New("must have a port from 1 to 65535")
 	}
 	if u.Port() == "443" && u.Scheme == "https" || u.Port() == "80" && u.Scheme == "http" {
 		return errors.New("must not name the scheme's own port: browsers leave it out")
@@ -45,6 +51,15 @@ func checkOrigin(s string) error {
 		return errors.New("is not written as browsers write it")
 	}
 	return nil
+}
+
+// numeric is a last label that makes browsers read the whole host as an IPv4
+// address (URL standard, section "host parsing").
+var numeric = regexp.MustCompile(`(^|\.)([0-9]+|0x[0-9a-f]*)$`)
+
+func addressOrName(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil || !numeric.MatchString(host)
 }
 
 func loopback(host string) bool {

@@ -116,6 +116,11 @@ func TestADoubtfulFileIsRefusedWithTheReason(t *testing.T) {
 		"[[origin]]\nurl = \"https://a.example:\"":                                         "as browsers write it",
 		"[[origin]]\nurl = \"https://[0:0::1]\"":                                           "short form",
 		"[[origin]]\nurl = \"\"":                                                           "must begin with https://",
+		"[[origin]]\nurl = \"https://a.example:0443\"":                                     "must have a port",
+		"[[origin]]\nurl = \"https://a.example:65536\"":                                    "must have a port",
+		"[[origin]]\nurl = \"https://1.2.3\"":                                              "no IPv4 address",
+		"[[origin]]\nurl = \"https://a.0x7f\"":                                             "no IPv4 address",
+		"[[origin]]\nurl = \"https://300.1.1.1\"":                                          "no IPv4 address",
 		"[[origin]]\nurl = \"null\"":                                                       "must begin with https://",
 	} {
 		_, err := Parse([]byte(text))
@@ -126,7 +131,7 @@ func TestADoubtfulFileIsRefusedWithTheReason(t *testing.T) {
 }
 
 func TestOriginsOfThisComputerMayBeHTTP(t *testing.T) {
-	parse(t, "[[origin]]\nurl = \"http://localhost:8080\"\n[[origin]]\nurl = \"http://127.0.0.1:8080\"\n[[origin]]\nurl = \"https://[2001:db8::1]:8443\"\n[[origin]]\nurl=\"https://xn--cr-yka.example\"")
+	parse(t, "[[origin]]\nurl = \"https://10.1.2.3\"\n[[origin]]\nurl = \"https://4ward.example\"\n[[origin]]\nurl = \"http://localhost:8080\"\n[[origin]]\nurl = \"http://127.0.0.1:8080\"\n[[origin]]\nurl = \"https://[2001:db8::1]:8443\"\n[[origin]]\nurl=\"https://xn--cr-yka.example\"")
 }
 
 func TestACertificateIsUsableByUsagePolicyIssuerAndDates(t *testing.T) {
