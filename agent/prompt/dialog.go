@@ -161,10 +161,10 @@ func (d *serverDialog) Close() {
 
 func (d *serverDialog) hide() {
 	d.mu.Lock()
-	link, closed := d.link, d.closed
+	link := d.link
 	d.closed, d.link = true, nil
 	d.mu.Unlock()
-	if link != nil && !closed {
+	if link != nil {
 		_ = link.write(kindClose, closing{d.number})
 	}
 }

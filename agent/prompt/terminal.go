@@ -49,24 +49,29 @@ func (t *Terminal) Open(ctx context.Context, about signin.About) (signin.Dialog,
 	fmt.Fprintf(t.out, "\n%s asks you to %s.\n  Card:   %s\n  Reader: %s\n",
 		Printable(about.Origin), purpose, Printable(about.Holder), Printable(about.Reader))
 	d := &terminalDialog{terminal: t}
-	d.stop = context.AfterFunc(ctx, d.end)
+	d.ctx, d.cancel = context.WithCancel(ctx)
+	context.AfterFunc(d.ctx, d.end)
 	return d, nil
 }
 
-// terminalDialog has the terminal until it ends.
+// terminalDialog has the terminal until its context ends.
 type terminalDialog struct {
 	terminal *Terminal
-	stop     func() bool
-	once     sync.Once
+	ctx      context.Context
+	cancel   context.CancelFunc
+	reading  sync.Mutex // held while the terminal is raw
 }
 
-func (d *terminalDialog) end() { d.once.Do(func() { <-d.terminal.turn }) }
-
-// Close lets the next dialog have the terminal.
-func (d *terminalDialog) Close() {
-	d.stop()
-	d.end()
+// end lets the next dialog have the terminal, once it is as it was before:
+// otherwise echo would come on while the next PIN is typed.
+func (d *terminalDialog) end() {
+	d.reading.Lock()
+	defer d.reading.Unlock()
+	<-d.terminal.turn
 }
+
+// Close ends the dialog, and a question that is still open.
+func (d *terminalDialog) Close() { d.cancel() }
 
 // AskPIN reads the PIN without showing it. Escape or an empty line is a no.
 func (d *terminalDialog) AskPIN(ctx context.Context, q signin.PINQuestion) (signin.PINAnswer, error) {
@@ -86,10 +91,9 @@ func (d *terminalDialog) AskPIN(ctx context.Context, q signin.PINQuestion) (sign
 			return signin.PINAnswer{}, &signin.Error{Code: signin.CodeCancelled}
 		}
 	}
-	fmt.Fprint(out, "PIN: ")
 	var line [MaxPIN]byte
 	defer clear(line[:])
-	n, err := d.readLine(ctx, line[:], false)
+	n, err := d.readLine(ctx, "PIN: ", line[:], false)
 	if err != nil {
 		return signin.PINAnswer{}, err
 	}
@@ -102,9 +106,9 @@ func (d *terminalDialog) AskPIN(ctx context.Context, q signin.PINQuestion) (sign
 }
 
 func (d *terminalDialog) confirmLastTry(ctx context.Context) (bool, error) {
-	fmt.Fprint(d.terminal.out, "This is the last try. If the PIN is wrong, the card is blocked.\nType yes to use it: ")
+	const question = "This is the last try. If the PIN is wrong, the card is blocked.\nType yes to use it: "
 	var line [8]byte
-	n, err := d.readLine(ctx, line[:], true)
+	n, err := d.readLine(ctx, question, line[:], true)
 	return string(line[:n]) == "yes", err
 }
 
@@ -117,9 +121,8 @@ func (d *terminalDialog) ChooseKey(ctx context.Context, keys []signin.KeyChoice)
 			Printable(k.Holder), Printable(k.Issuer), k.Expiry.Format("2 January 2006"), Printable(k.Reader))
 	}
 	for {
-		fmt.Fprintf(out, "Number (1 to %d): ", len(keys))
 		var line [8]byte
-		n, err := d.readLine(ctx, line[:], true)
+		n, err := d.readLine(ctx, fmt.Sprintf("Number (1 to %d): ", len(keys)), line[:], true)
 		if err != nil {
 			return 0, err
 		}
@@ -142,15 +145,26 @@ const (
 
 var errLineTooLong = errors.New("prompt: more keys than a PIN can have")
 
-// readLine reads keys into line, which is never replaced, until Enter. The
-// caller wipes it. Escape gives an error with CodeCancelled.
-func (d *terminalDialog) readLine(ctx context.Context, line []byte, echo bool) (int, error) {
+// readLine asks, and reads keys into line, which is never replaced, until
+// Enter. The caller wipes it. Escape gives an error with CodeCancelled. The
+// question comes when echo is off: not a key of the answer may be shown.
+func (d *terminalDialog) readLine(ctx context.Context, question string, line []byte, echo bool) (int, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := context.AfterFunc(d.ctx, func() { cancel(context.Cause(d.ctx)) })
+	defer stop()
+	d.reading.Lock()
+	defer d.reading.Unlock()
+	if ctx.Err() != nil {
+		return 0, context.Cause(ctx)
+	}
 	raw, err := openRaw(d.terminal.in)
 	if err != nil {
 		return 0, &signin.Error{Code: signin.CodeNoPromptUI, Err: err}
 	}
 	defer fmt.Fprintln(d.terminal.out)
 	defer raw.Close()
+	fmt.Fprint(d.terminal.out, question)
 	n := 0
 	for {
 		b, err := raw.key(ctx)
