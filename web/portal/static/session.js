@@ -30,6 +30,9 @@ async function begin() {
       cover("lost", {});
       showNoStatus(error);
       showError(error);
+      if (error.code === "loopbackDismissed") {
+        return; // only a click may make the browser ask
+      }
       await pause(attempt);
     }
   }

@@ -18,6 +18,9 @@ async function look() {
       await agent();
     } catch (error) {
       showNoStatus(error);
+      if (error.code === "loopbackDismissed") {
+        return; // only a click may make the browser ask: within moments of one, so would this
+      }
       await pause(attempt);
     }
   }
