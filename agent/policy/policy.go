@@ -157,6 +157,12 @@ func (p *Policy) add(o fileOrigin) error {
 	if err != nil {
 		return fmt.Errorf("removal: %w", err)
 	}
+	for url, other := range p.origins {
+		// One session has one card: what is locked for one is for all.
+		if o.Group != "" && o.Group == other.group && removal != other.removal {
+			return fmt.Errorf("removal: differs from that of %s in the same group", url)
+		}
+	}
 	p.origins[o.URL] = origin{rights: o.Rights, group: o.Group, removal: removal}
 	return nil
 }

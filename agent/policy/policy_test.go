@@ -30,6 +30,9 @@ group = "ward"
 [[origin]]
 url = "https://notes.example:8443"
 group = "ward"
+
+[[origin]]
+url = "https://records.example"
 [origin.removal]
 action = "signOut"
 grace = "0s"
@@ -70,7 +73,7 @@ func TestRemovalIsTheOriginsOwnOrElseTheGeneralOne(t *testing.T) {
 	if got, want := p.Removal("https://portal.example"), (signin.Removal{Action: "lock", Grace: 10 * time.Minute}); got != want {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if got, want := p.Removal("https://notes.example:8443"), (signin.Removal{Action: "signOut"}); got != want {
+	if got, want := p.Removal("https://records.example"), (signin.Removal{Action: "signOut"}); got != want {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	if got, want := parse(t, "").Removal("https://x.example"), (signin.Removal{Action: "lock", Grace: 15 * time.Minute}); got != want {
@@ -93,16 +96,17 @@ func TestSessionsAreSharedWithinAGroupAlone(t *testing.T) {
 
 func TestADoubtfulFileIsRefusedWithTheReason(t *testing.T) {
 	for text, want := range map[string]string{
-		"[[origins]]":                                                 "origins",
-		"[removal]\nactions = \"lock\"":                               "actions",
-		"[removal]\naction = \"shut\"":                                "none, lock or signOut",
-		"[removal]\ngrace = \"-1s\"":                                  "at least nothing",
-		"[removal]\ngrace = \"soon\"":                                 "soon",
-		"[session]\nlimit = \"0s\"":                                   "more than nothing",
-		"[session]\nlimit = \"25h\"":                                  "at most 24h",
-		"[certificate]\npolicies = [\"1.x\"]":                         "no object identifier",
-		"[[origin]]\nurl = \"https://a.example\"\nrights = [\"all\"]": "no right",
-		"[[origin]]\nurl = \"https://a.example\"\nrights = []":        "names none",
+		"[[origins]]": "origins",
+		"[[origin]]\nurl = \"https://a.example\"\ngroup = \"g\"\n[[origin]]\nurl = \"https://b.example\"\ngroup = \"g\"\nremoval = {action = \"none\"}": "differs from that of https://a.example",
+		"[removal]\nactions = \"lock\"":                                                    "actions",
+		"[removal]\naction = \"shut\"":                                                     "none, lock or signOut",
+		"[removal]\ngrace = \"-1s\"":                                                       "at least nothing",
+		"[removal]\ngrace = \"soon\"":                                                      "soon",
+		"[session]\nlimit = \"0s\"":                                                        "more than nothing",
+		"[session]\nlimit = \"25h\"":                                                       "at most 24h",
+		"[certificate]\npolicies = [\"1.x\"]":                                              "no object identifier",
+		"[[origin]]\nurl = \"https://a.example\"\nrights = [\"all\"]":                      "no right",
+		"[[origin]]\nurl = \"https://a.example\"\nrights = []":                             "names none",
 		"[[origin]]\nurl = \"https://a.example\"\n[[origin]]\nurl = \"https://a.example\"": "twice",
 		"[[origin]]\nurl = \"http://a.example\"":                                           "must begin with https://",
 		"[[origin]]\nurl = \"https://a.example/\"":                                         "without a path",
