@@ -41,7 +41,8 @@ func check(ctx context.Context, c config) error {
 }
 
 // visit is one browser on a running demo: a window with the site in it and
-// another one with the control page. A PIN window is a value in asked.
+// another one with the control page. A PIN window is a value in asked, unless
+// the config has a prompter of its own.
 type visit struct {
 	config
 	*demo
@@ -54,7 +55,9 @@ type visit struct {
 func newVisit(ctx context.Context, c config) (*visit, error) {
 	c.listen, c.site = "127.0.0.1:0", "localhost:0"
 	v := &visit{asked: make(chan signin.About, 16)}
-	c.prompter = typist{v.asked}
+	if c.prompter == nil {
+		c.prompter = typist{v.asked}
+	}
 	v.config = c
 	page, stop, err := openBrowser(ctx)
 	if err != nil {

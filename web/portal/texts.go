@@ -22,15 +22,16 @@ func english() texts {
 		panic(err)
 	}
 	for code, row := range protocol.Errors {
-		t["error."+string(code)] = row.Message
+		t["error."+string(code)] = plain(row.Message)
 		t["meaning."+string(code)] = plain(row.Meaning)
 		t["fix."+string(code)] = plain(row.Fix)
 	}
 	return t
 }
 
-// plain takes the table's Markdown quotes away.
-func plain(s string) string { return strings.ReplaceAll(s, "`", "") }
+// plain takes the table's Markdown quotes away, and curls its apostrophes as
+// the portal's own texts have them.
+func plain(s string) string { return strings.NewReplacer("`", "", "'", "’").Replace(s) }
 
 // page returns a text for a template.
 func (t texts) page(key string) (string, error) {

@@ -44,6 +44,9 @@ export async function post(path, body = {}) {
 /** Says what is awaited; nothing when there is no phase. */
 export function showProgress(phase, triesLeft) {
   const line = element("progress");
+  if (phase === "waitingForPIN" && line.dataset.phase === "wrongPIN") {
+    return; // the window asks again: that the PIN was wrong stays to be read
+  }
   line.hidden = !phase;
   line.dataset.phase = phase ?? "";
   line.textContent = phase ? t(`progress.${phase}`, { count: triesLeft }) : "";
@@ -93,7 +96,7 @@ function failure(error) {
   return [
     make("h2", known ? t(`error.${code}`) : error.message),
     make("p", [tries === undefined ? "" : t("triesLeft", { count: tries }), t(known ? `try.${code}` : "try.unknown")].join(" ").trim()),
-    make("p", t(`who.${who}`), "who"),
+    ...(code === "cancelled" ? [] : [make("p", t(`who.${who}`), "who")]), // nothing is wrong
     details(lines),
   ];
 }
