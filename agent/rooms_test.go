@@ -81,12 +81,17 @@ var rules = []rule{
 		why: "the demo starts the tray as a program of its own, as an installed agent has it",
 	},
 	{
+		of: "web/portal", only: []string{std, "agent/protocol", "web/client", "web/verify"},
+		never: []string{"agent/session", "agent/endpoint", "pcsc/...", "ui/..."},
+		why:   "a site knows the agent's words for errors, and nothing else of it",
+	},
+	{
 		of: "web/verify/...", never: []string{"agent/...", "pcsc/...", "ui/..."},
 		why: "a site's server takes the verifier and nothing of the agent",
 	},
 }
 
-// An owner is the one room that imports a foreign library, tests aside.
+// An owner is the one room that imports a library, tests aside.
 type owner struct {
 	library, room, why string
 }
@@ -94,6 +99,7 @@ type owner struct {
 var owners = []owner{
 	{"github.com/ebfe/scard", "pcsc", "its faults are handled in one place, and a fake fits above that place"},
 	{"fyne.io/fyne/v2/...", "ui/...", "a program without windows must not load OpenGL"},
+	{"github.com/chromedp/chromedp/...", "agent/demo", "a browser is driven by the demo's check and by tests alone"},
 	{"github.com/coder/websocket/...", "agent/endpoint", "pages come in by one door, behind its checks"},
 }
 
