@@ -15,7 +15,7 @@ const (
 	endedKept    = time.Hour
 	sessionsKept = 512
 	eventsQueued = 16
-	// lookAgain is the longest wait of run while there are sessions: its timer
+	// lookAgain is the longest wait of run while a session lives: its timer
 	// stands still while the computer sleeps.
 	lookAgain = time.Minute
 )
@@ -167,7 +167,7 @@ func (s *sessions) run(ctx context.Context, cards Cards) error {
 		if left < 0 {
 			timer.Stop()
 		} else {
-			timer.Reset(min(left, lookAgain))
+			timer.Reset(left)
 		}
 		select {
 		case <-changed:
@@ -195,6 +195,9 @@ func (s *sessions) observe(cards Cards) (left time.Duration, changed <-chan stru
 			s.expireLocked(n, now)
 		}
 		mine := n.leftLocked(s.rules, now)
+		if n.ended == "" {
+			mine = min(mine, lookAgain)
+		}
 		switch {
 		case mine <= 0:
 			delete(s.all, id) // ended, and remembered for long enough
