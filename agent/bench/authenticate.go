@@ -18,7 +18,6 @@ import (
 	"github.com/cardea-agent/cardea/agent/card"
 	"github.com/cardea-agent/cardea/agent/signin"
 	"github.com/cardea-agent/cardea/agent/token"
-	"github.com/cardea-agent/cardea/pcsc/virtual"
 )
 
 // overFloor is what the product may add to the card's own work between the PIN
@@ -28,7 +27,6 @@ const overFloor = 0.5 // ms
 // desk is the sign-in without its door: cards and the use case.
 type desk struct {
 	stack
-	ca      *virtual.CA
 	cards   *card.Manager
 	service *signin.Service
 }
@@ -47,27 +45,18 @@ func measureAuthenticate(ctx context.Context, s stack, rounds int) (figures []fi
 		err = errors.Join(err, group.Wait())
 	}()
 	for _, k := range []kind{p256, rsa2048} {
-		c := virtual.NewCard(d.ca, k.profile)
-		s.slot.Insert(c)
-		if err := d.await(ctx, signin.Ready); err != nil {
-			return nil, err
-		}
-		more, err := d.measure(ctx, k, c, rounds, &answered)
+		more, err := d.measure(ctx, k, rounds, &answered)
 		if err != nil {
-			return nil, fmt.Errorf("authenticate with %s%s: %w", k.name, s.suffix, err)
+			return nil, fmt.Errorf("with %s%s: %w", k.name, s.suffix, err)
 		}
 		figures = append(figures, more...)
-		s.slot.Remove()
-		if err := d.await(ctx, signin.NoCard); err != nil {
-			return nil, err
-		}
 	}
 	return figures, nil
 }
 
 func newDesk(s stack, person signin.Prompter) desk {
 	policy, log := parseRules(), slog.New(slog.DiscardHandler)
-	d := desk{stack: s, ca: virtual.NewCA("Bench CA")}
+	d := desk{stack: s}
 	d.cards = card.New(card.Config{Driver: s.driver, Usable: policy.Usable, Algorithm: token.AlgorithmFor, Log: log})
 	d.service = signin.New(signin.Config{
 		Cards: d.cards, Prompter: person, Rules: policy, Tokens: token.New("https://portal.example/releases/bench"),
@@ -93,34 +82,46 @@ func (d desk) await(ctx context.Context, want signin.State) error {
 	}
 }
 
-func (d desk) measure(ctx context.Context, k kind, c *virtual.Card, rounds int, answered *func()) ([]figure, error) {
+// measure puts a card in, signs in many times, and takes the card out.
+func (d desk) measure(ctx context.Context, k kind, rounds int, answered *func()) ([]figure, error) {
+	remove, err := d.insert(k)
+	if err != nil {
+		return nil, err
+	}
+	defer remove() //nolint:errcheck // only where another error is told
+	if err := d.await(ctx, signin.Ready); err != nil {
+		return nil, err
+	}
 	floor, err := newRaw(d.driver, d.reader)
 	if err != nil {
 		return nil, err
 	}
 	defer floor.close()
 	var began time.Time
-	var before int
-	*answered = func() { began, before = time.Now(), c.Count() }
+	var before int64
+	*answered = func() { began, before = time.Now(), d.driver.commands.Load() }
 
 	commands, fewest := series{}, series{}
 	floors, products, err := compare(rounds,
 		func() error {
-			before := c.Count()
+			before := d.driver.commands.Load()
 			err := floor.run(afterPIN(k.algorithm))
-			fewest = append(fewest, float64(c.Count()-before))
+			fewest = append(fewest, float64(d.driver.commands.Load()-before))
 			return err
 		},
 		func() (time.Duration, error) {
 			result, err := d.service.Authenticate(ctx, signin.Request{Origin: origin, Nonce: nonce()}, func(signin.Progress) {})
 			took := time.Since(began)
-			commands = append(commands, float64(c.Count()-before))
+			commands = append(commands, float64(d.driver.commands.Load()-before))
 			if err != nil {
 				return 0, err
 			}
 			return took, d.service.EndSession(origin, result.Session)
 		})
-	if err != nil {
+	if err := errors.Join(err, remove()); err != nil {
+		return nil, err
+	}
+	if err := d.await(ctx, signin.NoCard); err != nil {
 		return nil, err
 	}
 	apdus := "authenticate_apdus"

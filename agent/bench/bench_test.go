@@ -17,6 +17,16 @@ import (
 	"github.com/cardea-agent/cardea/pcsc/pcscdtest"
 )
 
+func TestMain(m *testing.M) {
+	if is, err := beCard(); is {
+		if err != nil {
+			panic(err)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
 // names are the figures that other programs look for.
 var names = []string{
 	"authenticate_p256_ms", "authenticate_rsa2048_ms", "request_p256_ms", "request_rsa2048_ms", "authenticate_apdus",

@@ -71,8 +71,9 @@ func (w *wakes) last() time.Time {
 // measureEvents measures from the return of PC/SC's wait to the page, which is
 // told of a card that is out, or of one that is in and was read. It does so in
 // process: what comes before the return is PC/SC's.
-func measureEvents(ctx context.Context, s stack, folder string, rounds int) (figures []figure, err error) {
-	driver := &wakes{Driver: s.driver}
+func measureEvents(ctx context.Context, folder string, rounds int) (figures []figure, err error) {
+	manager, c := virtual.NewManager(), p256.card()
+	slot, driver := manager.AddReader("Bench Reader"), &wakes{Driver: manager}
 	a, err := agentHere(driver, folder)
 	if err != nil {
 		return nil, err
@@ -99,14 +100,13 @@ func measureEvents(ctx context.Context, s stack, folder string, rounds int) (fig
 		}
 		return time.Since(driver.last()), nil
 	}
-	c := virtual.NewCard(virtual.NewCA("Bench CA"), p256.profile)
 	var ins, outs series
 	for range rounds {
-		in, err := event(pcsc.StatePresent, signin.Ready, func() { s.slot.Insert(c) })
+		in, err := event(pcsc.StatePresent, signin.Ready, func() { slot.Insert(c) })
 		if err != nil {
 			return nil, err
 		}
-		out, err := event(pcsc.StateEmpty, signin.NoCard, s.slot.Remove)
+		out, err := event(pcsc.StateEmpty, signin.NoCard, slot.Remove)
 		if err != nil {
 			return nil, err
 		}

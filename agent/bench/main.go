@@ -41,6 +41,13 @@ type options struct {
 }
 
 func main() {
+	if is, err := beCard(); is {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "cardea-bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var o options
@@ -117,7 +124,7 @@ func (o options) measure(ctx context.Context, folder string, progress io.Writer)
 	part("authenticate", func() ([]figure, error) { return measureAuthenticate(ctx, pcscd, o.rounds) })
 	part("authenticate, in process", func() ([]figure, error) { return measureAuthenticate(ctx, inProcess(), o.rounds) })
 	part("request, in process", func() ([]figure, error) { return o.requestsHere(ctx, folder) })
-	part("events", func() ([]figure, error) { return measureEvents(ctx, inProcess(), folder, o.rounds) })
+	part("events", func() ([]figure, error) { return measureEvents(ctx, folder, o.rounds) })
 	part("starts", func() ([]figure, error) { return o.starts(ctx, folder) })
 	part("the program", func() ([]figure, error) { return o.program(ctx, pcscd, folder) })
 	part("the tray", func() ([]figure, error) { return measureTray(ctx, o.tray, folder, o.rounds) })

@@ -77,17 +77,22 @@ const (
 	idleCPUGoal  = 5  // ms a minute
 )
 
+// settling is how long a process is left alone before its idling counts: the
+// watcher looks once more a second after the last event.
+const settling = 5 * time.Second
+
 // measureIdle lets a process be for a while.
 func measureIdle(ctx context.Context, process int, while time.Duration) ([]figure, error) {
+	if err := pass(ctx, min(while, settling)); err != nil {
+		return nil, err
+	}
 	before, err := usageOf(process)
 	if err != nil {
 		return nil, err
 	}
 	began := time.Now()
-	select {
-	case <-time.After(while):
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+	if err := pass(ctx, while); err != nil {
+		return nil, err
 	}
 	after, err := usageOf(process)
 	if err != nil {
@@ -100,4 +105,14 @@ func measureIdle(ctx context.Context, process int, while time.Duration) ([]figur
 		summary("agent_idle_switches_per_s", "1/s", series{switches}).within(switchesGoal),
 		summary("agent_idle_cpu_ms_per_min", "ms/min", series{cpu}).within(idleCPUGoal),
 	}, nil
+}
+
+// pass lets time pass.
+func pass(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }

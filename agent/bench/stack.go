@@ -4,9 +4,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/cardea-agent/cardea/agent/policy"
@@ -28,16 +30,20 @@ const patience = 30 * time.Second
 // A stack is a resource manager with a reader for virtual cards.
 type stack struct {
 	suffix string // of the names of its figures; the real pcscd has none
-	driver pcsc.Driver
+	driver *counter
 	reader string
-	slot   virtual.Slot
+	insert func(kind) (remove func() error, err error)
 }
 
 // inProcess is a resource manager in this process.
 func inProcess() stack {
 	manager := virtual.NewManager()
 	slot := manager.AddReader("Bench Reader")
-	return stack{suffix: "_in_process", driver: manager, reader: slot.Name(), slot: slot}
+	insert := func(k kind) (func() error, error) {
+		slot.Insert(k.card())
+		return func() error { slot.Remove(); return nil }, nil
+	}
+	return stack{suffix: "_in_process", driver: &counter{Driver: manager}, reader: slot.Name(), insert: insert}
 }
 
 // startPCSCD starts a private pcscd with two readers, to which this process and
@@ -50,30 +56,48 @@ func startPCSCD() (s stack, stop func(), err error) {
 	// libpcsclite reads it once, at the first call of this process.
 	name, value, _ := strings.Cut(daemon.Env(), "=")
 	if err := os.Setenv(name, value); err != nil {
-		_ = daemon.Close()
-		return stack{}, nil, err
+		return stack{}, nil, errors.Join(err, daemon.Close())
 	}
-	slot := virtual.NewVPCD(daemon.Readers[0].Addr)
 	stop = func() {
-		slot.Remove()
 		if err := daemon.Close(); err != nil {
 			fmt.Fprintln(os.Stderr, "cardea-bench:", err)
 		}
 	}
-	return stack{driver: pcsc.System{}, reader: daemon.Readers[0].Name, slot: slot}, stop, nil
+	reader := daemon.Readers[0]
+	insert := func(k kind) (func() error, error) { return startCard(reader.Addr, k) }
+	return stack{driver: &counter{Driver: pcsc.System{}}, reader: reader.Name, insert: insert}, stop, nil
 }
 
-// kind is a kind of card.
-type kind struct {
-	name      string // in the names of figures
-	algorithm virtual.Algorithm
-	profile   virtual.Profile
+// counter is a driver that counts the commands that are sent.
+type counter struct {
+	pcsc.Driver
+	commands atomic.Int64
 }
 
-var (
-	p256    = kind{"p256", virtual.AlgorithmP256, virtual.P256("Robin Example")}
-	rsa2048 = kind{"rsa2048", virtual.AlgorithmRSA2048, virtual.RSA2048("Robin Example")}
-)
+type countingContext struct {
+	pcsc.Context
+	counter *counter
+}
+
+type countingHandle struct {
+	pcsc.Handle
+	counter *counter
+}
+
+func (c *counter) Establish() (pcsc.Context, error) {
+	context, err := c.Driver.Establish()
+	return countingContext{context, c}, err
+}
+
+func (c countingContext) Connect(reader string, mode pcsc.ShareMode, protocols pcsc.Protocol) (pcsc.Handle, error) {
+	handle, err := c.Context.Connect(reader, mode, protocols)
+	return countingHandle{handle, c.counter}, err
+}
+
+func (h countingHandle) Transmit(command []byte) ([]byte, error) {
+	h.counter.commands.Add(1)
+	return h.Handle.Transmit(command)
+}
 
 func parseRules() *policy.Policy {
 	p, err := policy.Parse([]byte(rules))
