@@ -1,0 +1,27 @@
+// Package e2e signs people in the way they do it themselves: through a browser,
+// a desktop and a smartcard service.
+//
+// Chromium, with a window, shows web/portal over https as a public site. The
+// page's library reaches the built cardea-agent, which finds a virtual card in a
+// private pcscd, and the built cardea-tray asks for the PIN in its window. Keys
+// come from xdotool, as a keyboard's would. The tests look at what a person
+// sees: the texts of the page, the windows on the screen, and afterwards the
+// logs, in which no PIN may be.
+//
+// The package never replaces a part of Cardea by a double, never touches the
+// desktop, the browser profile or the readers of whoever runs it, and leaves no
+// process behind. It has no code but tests.
+//
+// The tests run where CARDEA_E2E is set ("make e2e"):
+//
+//	CARDEA_E2E=1           run; otherwise every test is skipped
+//	CARDEA_E2E_REQUIRED=1  a program that is missing is a failure
+//	CARDEA_E2E_OUT=FOLDER  where pictures of the screen and of the pages are kept,
+//	                       and logs; build/e2e by default
+//	CARDEA_BIN=FOLDER      take cardea-agent and cardea-tray from there instead of
+//	                       building them
+//
+// All tests share one screen, one browser, one pcscd and one tray; each has an
+// agent, a site and a browser profile of its own. They run one after another:
+// there is one keyboard.
+package e2e

@@ -1,0 +1,119 @@
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/browser"
+
+	"github.com/cardea-agent/cardea/pcsc/virtual"
+)
+
+// scene is one test at the desk: an agent, a site, and a page of it.
+type scene struct {
+	t    *testing.T
+	desk *desk
+	*page
+
+	agent *program
+	port  string // of the agent
+	site  net.Listener
+	asked int // the place in the tray's log behind what was waited for
+}
+
+// newScene opens the sign-in page of the listed site, which may reach the agent.
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	return setScene(t, listedName, browser.PermissionSettingGranted)
+}
+
+func setScene(t *testing.T, name string, loopback browser.PermissionSetting) *scene {
+	t.Helper()
+	s := &scene{t: t, desk: open(t), port: "0"}
+	s.site = listen(t)
+	s.asked = s.desk.tray.log.length()
+	s.startAgent()
+	s.agentWrote("tray connected")
+	s.t.Cleanup(func() { s.agent.stop() }) // the one that runs then
+	s.t.Cleanup(s.desk.reader.Remove)
+	s.desk.serve(t, s.site, name, atoi(s.port))
+	s.page = s.desk.newPage(t)
+	s.t.Cleanup(func() { // before the page goes
+		if t.Failed() {
+			s.desk.picture(t, "failed-"+t.Name())
+		}
+	})
+	s.setLoopback(origin(name, s.site), loopback)
+	s.goTo(origin(name, s.site) + "/")
+	return s
+}
+
+func atoi(port string) (n int) {
+	_, _ = fmt.Sscan(port, &n)
+	return n
+}
+
+// startAgent starts the agent, on the port that it had before.
+func (s *scene) startAgent() {
+	s.t.Helper()
+	policy := filepath.Join(s.t.TempDir(), "policy.toml")
+	text := fmt.Sprintf("[removal]\naction = \"lock\"\ngrace = \"10m\"\n[[origin]]\nurl = %q\n", origin(listedName, s.site))
+	if err := os.WriteFile(policy, []byte(text), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	var err error
+	s.agent, err = s.desk.run(filepath.Join(s.desk.bin, "cardea-agent"), "run", "--verbose",
+		"--listen", "127.0.0.1:"+s.port, "--policy", policy, "--prompt-socket", s.desk.socket())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	line := s.agentWrote("msg=listening address=127.0.0.1:")
+	s.port = strings.Fields(line[strings.Index(line, "127.0.0.1:")+len("127.0.0.1:"):])[0]
+}
+
+// agentWrote waits until the agent that runs wrote a text.
+func (s *scene) agentWrote(text string) string {
+	s.t.Helper()
+	return s.agentWroteAfter(s.agent.place, text)
+}
+
+func (s *scene) agentWroteAfter(place int, text string) string {
+	s.t.Helper()
+	line, err := s.agent.wroteAfter(place, text)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return line
+}
+
+// insertCard puts a new card of a person in.
+func (s *scene) insertCard(holder string, changes ...func(*virtual.Profile)) *virtual.Card {
+	s.t.Helper()
+	withPIN := func(p *virtual.Profile) { p.PIN = s.desk.canary }
+	card := virtual.NewCard(s.desk.cards, virtual.P256(holder).With(append(changes, withPIN)...))
+	s.desk.insert(s.t, card)
+	return card
+}
+
+// signIn signs the holder of the card in the reader in.
+func (s *scene) signIn() {
+	s.t.Helper()
+	s.click("signin")
+	s.askedPIN()
+	s.typePIN(s.desk.canary)
+	s.at("/home")
+	s.stands("present")
+}
+
+// keep keeps pictures of the screen and of the page.
+func (s *scene) keep(name string) {
+	s.t.Helper()
+	s.desk.picturePage(s.page, name) // draws what is new; the screen shows it then
+	s.desk.picture(s.t, name)
+}

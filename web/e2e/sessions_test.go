@@ -1,0 +1,109 @@
+//go:build linux
+
+package e2e
+
+import (
+	"testing"
+	"time"
+)
+
+const note = "blood pressure 120 over 80"
+
+// removeCard takes the card out and waits until the page is covered, which may
+// take a second at most.
+func (s *scene) removeCard() {
+	s.t.Helper()
+	began := time.Now()
+	s.desk.reader.Remove()
+	s.stands("putBack")
+	took := time.Since(began)
+	s.t.Logf("card out to page covered, pcscd's look at the reader every 400 ms included: %v", took.Round(time.Millisecond))
+	if took > time.Second {
+		s.t.Error("it took more than a second")
+	}
+}
+
+func TestAPageLocksWhenTheCardGoesAndCarriesOnWhenItIsBack(t *testing.T) {
+	s := newScene(t)
+	card := s.insertCard("Robin Example")
+	s.signIn()
+	s.click("note")
+	s.notAsked()
+	s.desk.write(t, note)
+	s.removeCard()
+	s.reads("locked", "Put your card back to carry on.")
+	s.reads("locked", "Nothing on this page is lost.")
+	s.keep("removal-1-locked")
+
+	s.desk.insert(t, card)
+	s.reads("locked", "Your card is back.")
+	s.askedPIN()
+	s.keep("removal-2-card-is-back")
+	s.typePIN(s.desk.canary)
+	s.stands("present")
+	s.notAsked()
+	if text := get[string](s.page, `document.getElementById("note").value`); text != note {
+		t.Errorf("the note is now %q", text)
+	}
+	if !get[bool](s.page, `document.activeElement.id === "note"`) {
+		t.Error("the keyboard is not where it was")
+	}
+	s.keep("removal-3-carried-on")
+}
+
+func TestAnotherCardIsToldApart(t *testing.T) {
+	s := newScene(t)
+	card := s.insertCard("Robin Example")
+	s.signIn()
+	s.removeCard()
+	s.insertCard("Sam Other")
+	s.reads("locked", "This is another card.")
+	s.keep("other-card-1-told")
+	s.desk.reader.Remove()
+	s.desk.insert(t, card)
+	s.askedPIN()
+	s.typePIN(s.desk.canary)
+	s.stands("present")
+	s.reads("who", "Robin Example")
+}
+
+func TestTheNextPageLearnsHowTheSessionStands(t *testing.T) {
+	s := newScene(t)
+	card := s.insertCard("Robin Example")
+	s.signIn()
+	s.click("notes")
+	s.at("/notes")
+	s.stands("present")
+	s.reads("who", "Robin Example")
+	if n := pinsSeen(card); n != 1 {
+		t.Errorf("the next page asked for the PIN again: %d PINs", n)
+	}
+	s.keep("next-page-1-present")
+
+	s.goTo("about:blank")
+	s.desk.reader.Remove()
+	s.desk.awaitReader(t, false)
+	s.goTo(origin(listedName, s.site) + "/home")
+	s.stands("putBack")
+	s.keep("next-page-2-card-went-meanwhile")
+	s.desk.insert(t, card)
+	s.askedPIN()
+	s.typePIN(s.desk.canary)
+	s.stands("present")
+}
+
+func TestAnAgentThatWasStartedAgainSignsOut(t *testing.T) {
+	s := newScene(t)
+	s.insertCard("Robin Example")
+	s.signIn()
+	s.agent.kill()
+	s.stands("lost")
+	s.reads("locked", "This page cannot reach Cardea")
+	s.keep("agent-restart-1-lost")
+	s.startAgent()
+	s.at("/")
+	s.reads("ended", "You were signed out because Cardea was started again.")
+	s.keep("agent-restart-2-signed-out")
+	s.agentWrote("tray connected")
+	s.signIn()
+}
