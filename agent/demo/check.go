@@ -95,11 +95,26 @@ const (
 // note is what is typed into a page before it is locked.
 const note = "14:20 obs due"
 
+// A step is one thing that a person does or sees.
+type step struct {
+	what string
+	do   func() error
+}
+
+// signInAndOut does and prints every step until one fails.
 func (v *visit) signInAndOut() error {
-	steps := []struct {
-		what string
-		do   func() error
-	}{
+	for _, s := range append(v.signsIn(), v.locksAndEnds()...) {
+		began := time.Now()
+		if err := s.do(); err != nil {
+			return fmt.Errorf("not ok: %s: %w", s.what, err)
+		}
+		fmt.Fprintf(v.notice, "ok  %s (%d ms)\n", s.what, time.Since(began).Milliseconds())
+	}
+	return nil
+}
+
+func (v *visit) signsIn() []step {
+	return []step{
 		{"the sign-in page says that a card is awaited", func() error {
 			return v.on(v.site, chromedp.Navigate(v.origin+"/"), shown(`#status[data-state="noCard"]`))
 		}},
@@ -115,6 +130,11 @@ func (v *visit) signInAndOut() error {
 			}
 			return v.on(v.site, shown(open), reads("#who", "555000000001"))
 		}},
+	}
+}
+
+func (v *visit) locksAndEnds() []step {
+	return []step{
 		{"the card goes out and the page is locked", func() error {
 			if err := v.on(v.site, chromedp.SendKeys(chromedp.CSS("#note"), note)); err != nil {
 				return err
@@ -145,14 +165,6 @@ func (v *visit) signInAndOut() error {
 			return v.complaints.err()
 		}},
 	}
-	for _, step := range steps {
-		began := time.Now()
-		if err := step.do(); err != nil {
-			return fmt.Errorf("not ok: %s: %w", step.what, err)
-		}
-		fmt.Fprintf(v.notice, "ok  %s (%d ms)\n", step.what, time.Since(began).Milliseconds())
-	}
-	return nil
 }
 
 // on does something in a page, within a step's time.

@@ -108,7 +108,6 @@ var looks = []look{
 
 // A person with a PIN window in front of them, who answers when told.
 type slowPerson struct {
-	asked   chan signin.About
 	answers chan string // a PIN; empty closes the window
 }
 
@@ -133,82 +132,98 @@ func (d slowDialog) AskPIN(ctx context.Context, _ signin.PINQuestion) (signin.PI
 	}
 }
 
+// gallery draws every state of every page in each look.
+type gallery struct {
+	*visit
+	t      *testing.T
+	person slowPerson
+	folder string
+}
+
 // Every state of every page is drawn in each look. No page may need scrolling
-// sideways, and what has the focus must be in the page's order.
+// sideways.
 func TestEveryPageFitsInEveryLook(t *testing.T) {
 	needBrowser(t)
 	person := slowPerson{answers: make(chan string)}
-	v := openVisit(t, person)
-	folder := os.Getenv("CARDEA_E2E_OUT")
-	if folder == "" {
-		folder = t.TempDir()
+	g := gallery{visit: openVisit(t, person), t: t, person: person, folder: os.Getenv("CARDEA_E2E_OUT")}
+	if g.folder == "" {
+		g.folder = t.TempDir()
 	}
-	draw := func(name string, wait ...chromedp.Action[chromedp.Void]) {
-		t.Helper()
-		if err := v.on(v.site, wait...); err != nil {
-			t.Fatalf("%s: %v%s", name, err, v.evidence())
-		}
-		for _, l := range looks {
-			v.draw(t, v.site, folder, name, l)
-		}
-	}
-	click := func(id string) chromedp.Action[chromedp.Void] { return chromedp.Click(chromedp.CSS("#" + id)) }
-	errorShown := func(code signin.Code) chromedp.Action[chromedp.Void] {
-		return shown(chromedp.CSS(fmt.Sprintf(`#error[data-code=%q]`, code)))
-	}
-
-	draw("signin-no-card", chromedp.Navigate(v.origin+"/"), shown(`#status[data-state="noCard"]`))
-	draw("signin-waits-for-card", click("signin"), shown(`#progress[data-phase="waitingForCard"]`))
-	v.bench.insert(0)
-	draw("signin-waits-for-pin", shown(`#progress[data-phase="waitingForPIN"]`))
-	person.answers <- "000000"
-	draw("signin-wrong-pin", shown(`#progress[data-phase="wrongPIN"]`))
-	person.answers <- ""
-	draw("error-pin-wrong", errorShown(signin.CodePINWrong))
-	v.bench.insert(2)
-	draw("error-expired", shown(`#status[data-state="noUsableCertificate"]`), click("signin"), errorShown(signin.CodeNoUsableCertificate))
-	v.bench.insert(3)
-	draw("error-blocked", shown(`#status[data-state="pinBlocked"]`), click("signin"), errorShown(signin.CodePINBlocked), click("error summary"))
-	v.bench.insert(0)
-	if err := v.on(v.site, shown(`#status[data-state="ready"]`), click("signin"), shown(`#progress[data-phase="waitingForPIN"]`)); err != nil {
-		t.Fatal(err)
-	}
-	person.answers <- "123456"
-	draw("home", shown(open), chromedp.SendKeys(chromedp.CSS("#note"), note))
-	v.bench.remove()
-	draw("locked", shown(covered))
-	v.bench.insert(1)
-	draw("locked-another-card", chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-		_, err := chromedp.Poll[bool](`document.getElementById("locked-text").textContent.includes("another card")`)(ctx, target)
-		return err
-	}))
-	v.bench.insert(0)
-	draw("locked-waits-for-pin", shown(`body[data-standing="returned"] #progress[data-phase="waitingForPIN"]`))
-	person.answers <- ""
-	draw("locked-cancelled", errorShown(signin.CodeCancelled))
-	if err := v.on(v.site, click("resume"), shown(`#progress[data-phase="waitingForPIN"]`)); err != nil {
-		t.Fatal(err)
-	}
-	person.answers <- "123456"
-	if err := v.on(v.site, shown(open), holds("#note", note)); err != nil {
-		t.Fatal(err)
-	}
-	draw("notes", click("notes"), shown(`body[data-standing="present"] a#notes[aria-current]`))
-	draw("signed-out", click("signout"), shown("#signin"))
-	if err := v.on(v.control, chromedp.Navigate(v.origin+"/control"), shown("#remove")); err != nil {
+	g.signInPages()
+	g.sessionPages()
+	if err := g.on(g.control, chromedp.Navigate(g.origin+"/control"), shown("#remove")); err != nil {
 		t.Fatal(err)
 	}
 	for _, l := range looks {
-		v.draw(t, v.control, folder, "control", l)
+		g.draw(g.control, "control", l)
 	}
-	if err := v.complaints.err(); err != nil {
+	if err := g.complaints.err(); err != nil {
 		t.Error(err)
 	}
 }
 
+// signInPages ends when the person has signed in.
+func (g gallery) signInPages() {
+	g.t.Helper()
+	g.state("signin-no-card", chromedp.Navigate(g.origin+"/"), shown(`#status[data-state="noCard"]`))
+	g.state("signin-waits-for-card", click("#signin"), shown(`#progress[data-phase="waitingForCard"]`))
+	g.bench.insert(0)
+	g.state("signin-waits-for-pin", shown(`#progress[data-phase="waitingForPIN"]`))
+	g.person.answers <- "000000"
+	g.state("signin-wrong-pin", shown(`#progress[data-phase="wrongPIN"]`), reads("#progress", "2 tries left"))
+	g.person.answers <- ""
+	g.state("error-pin-wrong", shown(`#error[data-code="pinWrong"]`))
+	g.bench.insert(2)
+	g.state("error-expired", shown(`#status[data-state="noUsableCertificate"]`), click("#signin"), shown(`#error[data-code="noUsableCertificate"]`))
+	g.bench.insert(3)
+	g.state("error-blocked", shown(`#status[data-state="pinBlocked"]`), click("#signin"), shown(`#error[data-code="pinBlocked"]`), click("#error summary"))
+	g.bench.insert(0)
+	g.see(shown(`#status[data-state="ready"]`), click("#signin"), shown(`#progress[data-phase="waitingForPIN"]`))
+	g.person.answers <- "123456"
+}
+
+func (g gallery) sessionPages() {
+	g.t.Helper()
+	g.state("home", shown(open), chromedp.SendKeys(chromedp.CSS("#note"), note))
+	g.bench.remove()
+	g.state("locked", shown(covered))
+	g.bench.insert(1)
+	g.state("locked-another-card", chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := chromedp.Poll[bool](`document.getElementById("locked-text").textContent.includes("another card")`)(ctx, target)
+		return err
+	}))
+	g.bench.insert(0)
+	g.state("locked-waits-for-pin", shown(`body[data-standing="returned"] #progress[data-phase="waitingForPIN"]`))
+	g.person.answers <- ""
+	g.state("locked-cancelled", shown(`#error[data-code="cancelled"]`))
+	g.see(click("#resume"), shown(`#progress[data-phase="waitingForPIN"]`))
+	g.person.answers <- "123456"
+	g.see(shown(open), holds("#note", note))
+	g.state("notes", click("#notes"), shown(`body[data-standing="present"] a#notes[aria-current]`))
+	g.state("signed-out", click("#signout"), shown("#signin"))
+}
+
+func click(selector chromedp.CSS) chromedp.Action[chromedp.Void] { return chromedp.Click(selector) }
+
+func (g gallery) see(actions ...chromedp.Action[chromedp.Void]) {
+	g.t.Helper()
+	if err := g.on(g.site, actions...); err != nil {
+		g.t.Fatalf("%v%s", err, g.evidence())
+	}
+}
+
+// state waits for a state of the site's page and draws it.
+func (g gallery) state(name string, wait ...chromedp.Action[chromedp.Void]) {
+	g.t.Helper()
+	g.see(wait...)
+	for _, l := range looks {
+		g.draw(g.site, name, l)
+	}
+}
+
 // draw keeps a picture of the page in one look.
-func (v *visit) draw(t *testing.T, page context.Context, folder, name string, l look) {
-	t.Helper()
+func (g gallery) draw(page context.Context, name string, l look) {
+	g.t.Helper()
 	ctx, cancel := context.WithTimeout(page, stepTime)
 	defer cancel()
 	err := chromedp.Do(ctx,
@@ -220,23 +235,23 @@ func (v *visit) draw(t *testing.T, page context.Context, folder, name string, l 
 			return err
 		}))
 	if err != nil {
-		t.Fatal(err)
+		g.t.Fatal(err)
 	}
 	// What a larger text in the browser's settings does: every rem grows.
 	tooWide, err := chromedp.Run(ctx, chromedp.Evaluate[float64](fmt.Sprintf(
 		`document.documentElement.style.fontSize = %q === "100%%" ? "" : "225%%";
 		Math.max(document.documentElement.scrollWidth - innerWidth, ...[...document.querySelectorAll("dialog[open]")].map((d) => d.scrollWidth - d.clientWidth))`, l.text)))
 	if err != nil {
-		t.Fatal(err)
+		g.t.Fatal(err)
 	}
 	if tooWide > 0 {
-		t.Errorf("%s, %s: the page is %v pixels wider than the window", name, l.name, tooWide)
+		g.t.Errorf("%s, %s: the page is %v pixels wider than the window", name, l.name, tooWide)
 	}
 	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 	if err != nil {
-		t.Fatal(err)
+		g.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("portal-%s-%s.png", name, l.name)), picture, 0o600); err != nil {
-		t.Fatal(err)
+	if err := os.WriteFile(filepath.Join(g.folder, fmt.Sprintf("portal-%s-%s.png", name, l.name)), picture, 0o600); err != nil {
+		g.t.Fatal(err)
 	}
 }

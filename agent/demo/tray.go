@@ -57,7 +57,8 @@ func (t tray) run(ctx context.Context) error {
 
 // once runs the tray until it ends, or ends it with ctx.
 func (t tray) once(ctx context.Context) error {
-	cmd := exec.CommandContext(ctx, t.path, "--socket", t.socket)
+	// The path is of the program beside this one; see findTray.
+	cmd := exec.CommandContext(ctx, t.path, "--socket", t.socket) //nolint:gosec // not from outside
 	cmd.Stderr = t.trace
 	if runtime.GOOS != "windows" { // which cannot interrupt a program of windows
 		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }

@@ -1,176 +1,15 @@
 package portal_test
 
 import (
-	"bytes"
-	"encoding/json"
-	"io"
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"testing"
 
-	"github.com/cardea-agent/cardea/agent/signin"
-	"github.com/cardea-agent/cardea/agent/token"
-	"github.com/cardea-agent/cardea/pcsc"
-	"github.com/cardea-agent/cardea/pcsc/apdu"
-	"github.com/cardea-agent/cardea/pcsc/piv"
 	"github.com/cardea-agent/cardea/pcsc/virtual"
 	"github.com/cardea-agent/cardea/web/portal"
 	"github.com/cardea-agent/cardea/web/verify"
 )
-
-// site is a portal over https, and one browser on it.
-type site struct {
-	t       *testing.T
-	ca      *virtual.CA
-	server  *httptest.Server
-	browser *http.Client
-}
-
-func newSite(t *testing.T) *site {
-	t.Helper()
-	s := &site{t: t, ca: virtual.NewCA("Test CA")}
-	var handler http.Handler
-	s.server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
-	t.Cleanup(s.server.Close)
-	verifier, err := verify.New(verify.Config{
-		Origins: []string{s.server.URL}, Roots: s.ca.Pool(), NoExtendedUsage: true, UserID: verify.CommonName,
-		Revocation: verify.Revocation{Mode: verify.RevocationOff},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	handler = portal.New(portal.Config{Origin: s.server.URL, AgentPort: 24747, Verifier: verifier, Title: "Example Hospital"})
-	s.browser = s.newBrowser()
-	return s
-}
-
-// newBrowser is a browser without cookies that does not follow redirects.
-func (s *site) newBrowser() *http.Client {
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return &http.Client{
-		Transport: s.server.Client().Transport, Jar: jar,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
-// do sends a request and returns the answer with its body read.
-func (s *site) do(method, path, body string, header ...string) (*http.Response, string) {
-	s.t.Helper()
-	r, err := http.NewRequestWithContext(s.t.Context(), method, s.server.URL+path, strings.NewReader(body))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	for i := 0; i < len(header); i += 2 {
-		if header[i] == "Host" {
-			r.Host = header[i+1]
-		}
-		r.Header.Set(header[i], header[i+1])
-	}
-	answer, err := s.browser.Do(r)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return answer, string(text)
-}
-
-// post posts as the site's own page does, and returns the code of a refusal.
-func (s *site) post(path, body string) (status int, code string) {
-	s.t.Helper()
-	answer, text := s.do("POST", path, body, "Origin", s.server.URL, "Sec-Fetch-Site", "same-origin")
-	var refused struct {
-		Code string `json:"code"`
-	}
-	if err := json.Unmarshal([]byte(text), &refused); err != nil {
-		s.t.Fatalf("%s answers %q: %v", path, text, err)
-	}
-	return answer.StatusCode, refused.Code
-}
-
-func (s *site) challenge() string {
-	s.t.Helper()
-	_, text := s.do("POST", "/challenge", "{}", "Origin", s.server.URL)
-	var got struct {
-		Nonce string `json:"nonce"`
-	}
-	if err := json.Unmarshal([]byte(text), &got); err != nil || got.Nonce == "" {
-		s.t.Fatalf("the challenge is %q, %v", text, err)
-	}
-	return got.Nonce
-}
-
-// prove does what page and agent do after a challenge: the body to post.
-func (s *site) prove(card *virtual.Card, origin, nonce, session string) string {
-	s.t.Helper()
-	cert := card.Certificate(virtual.Authentication)
-	algorithm, err := token.AlgorithmFor(cert)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	key := signin.Key{Certificate: cert, Algorithm: algorithm}
-	composer := token.New("https://cardea.example/releases/1")
-	hash, digest, err := composer.Compose(key, origin, nonce)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	made, err := composer.Finish(key, hash, digest, sign(s.t, card, piv.SignRequest{
-		Slot: piv.Authentication, Public: cert.PublicKey, Opts: hash, Digest: digest, PIN: []byte(virtual.DefaultPIN),
-	}))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	body, err := json.Marshal(map[string]any{"token": made, "session": session})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return string(body)
-}
-
-func sign(t *testing.T, card *virtual.Card, req piv.SignRequest) (signature []byte) {
-	t.Helper()
-	manager := virtual.NewManager()
-	manager.AddReader("Reader").Insert(card)
-	client, err := pcsc.Connect(t.Context(), manager, "Reader")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	err = client.Transact(t.Context(), func(tx *pcsc.Tx) error {
-		found, err := piv.Inspect(t.Context(), tx, apdu.Chained)
-		if err != nil {
-			return err
-		}
-		req.Settings = found.Settings
-		signature, err = piv.Sign(t.Context(), tx, req)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return signature
-}
-
-// signIn signs in with a card; session is the agent's name for it.
-func (s *site) signIn(card *virtual.Card, session string) {
-	s.t.Helper()
-	if status, code := s.post("/login", s.prove(card, s.server.URL, s.challenge(), session)); status != http.StatusOK {
-		s.t.Fatalf("the sign-in ends with %d %s", status, code)
-	}
-}
-
-func (s *site) card(holder string) *virtual.Card {
-	return virtual.NewCard(s.ca, virtual.P256(holder))
-}
 
 func TestACardSignsInAndBothPagesShowWho(t *testing.T) {
 	s := newSite(t)
@@ -251,23 +90,6 @@ func TestASignInBeginsASessionUnderANewName(t *testing.T) {
 	if answer, _ := s.do("GET", "/home", ""); answer.StatusCode != http.StatusSeeOther {
 		t.Errorf("the first session still serves: %d", answer.StatusCode)
 	}
-}
-
-func (s *site) cookie(name string) string {
-	s.t.Helper()
-	u, _ := url.Parse(s.server.URL)
-	for _, c := range s.browser.Jar.Cookies(u) {
-		if c.Name == name {
-			return c.Value
-		}
-	}
-	s.t.Fatalf("there is no cookie %s", name)
-	return ""
-}
-
-func (s *site) setCookie(name, value string) {
-	u, _ := url.Parse(s.server.URL)
-	s.browser.Jar.SetCookies(u, []*http.Cookie{{Name: name, Value: value, Path: "/", Secure: true}})
 }
 
 func TestATokenServesOnceAndForThisSiteAlone(t *testing.T) {
@@ -428,7 +250,7 @@ func TestPagesCarryNoScriptAndNoStyleOfTheirOwn(t *testing.T) {
 			}
 		}
 		for _, tag := range strings.SplitAfter(text, "<script")[1:] {
-			if !strings.HasPrefix(tag, ` type="module" src="/assets/`) || !bytes.Contains([]byte(tag), []byte(`"></script`)) {
+			if !strings.HasPrefix(tag, ` type="module" src="/assets/`) || !strings.Contains(tag, `"></script`) {
 				t.Errorf("%s has a script that is not a file", name)
 			}
 		}
