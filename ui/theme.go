@@ -33,7 +33,7 @@ var colours = map[fyne.ThemeColorName]pair{
 	theme.ColorNameButton:              {rgb(0xe2e8ee), rgb(0x33404d)},
 	theme.ColorNameDisabledButton:      {rgb(0xe9edf1), rgb(0x262f38)},
 	theme.ColorNameDisabled:            {rgb(0x6b7783), rgb(0x97a3af)},
-	theme.ColorNameFocus:               {rgb(0xffd54a), rgb(0x8a6a00)},
+	theme.ColorNameFocus:               {rgb(0xffd54a), rgb(0x634b00)},
 }
 
 // Color is called by Fyne.

@@ -42,6 +42,9 @@ func TestWordsCanBeReadOnEveryGroundTheyStandOn(t *testing.T) {
 		if c := contrast(readable{}.Color(theme.ColorNameForegroundOnPrimary, v), readable{}.Color(theme.ColorNamePrimary, v)); c < 7 {
 			t.Errorf("variant %d: the main button's label has contrast %.1f", v, c)
 		}
+		if c := contrast(readable{}.Color(theme.ColorNameForeground, v), readable{}.Color(theme.ColorNameFocus, v)); c < 7 {
+			t.Errorf("variant %d: the label of the button with the focus has contrast %.1f", v, c)
+		}
 		if c := contrast(readable{}.Color(theme.ColorNameInputBorder, v), readable{}.Color(theme.ColorNameInputBackground, v)); c < 3 {
 			t.Errorf("variant %d: the field's edge has contrast %.1f", v, c)
 		}

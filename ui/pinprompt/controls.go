@@ -31,6 +31,7 @@ func (k keys) handle(ev *fyne.KeyEvent) bool {
 type button struct {
 	widget.Button
 	keys keys
+	main widget.Importance // without the focus
 }
 
 func newButton(label string, k keys, tapped func()) *button {
@@ -43,6 +44,20 @@ func newButton(label string, k keys, tapped func()) *button {
 	}
 	b.ExtendBaseWidget(b)
 	return b
+}
+
+// FocusGained is called by Fyne. Focus is a yellow ground, on which the main
+// button's white label could not be read: with the focus it has a plain one's.
+func (b *button) FocusGained() {
+	b.main = b.Importance
+	b.Importance = widget.MediumImportance
+	b.Button.FocusGained()
+}
+
+// FocusLost is called by Fyne.
+func (b *button) FocusLost() {
+	b.Importance = b.main
+	b.Button.FocusLost()
 }
 
 // TypedKey is called by Fyne.

@@ -38,7 +38,6 @@ func New(app fyne.App, say *translations.Catalogue, quit func()) *Window {
 	w.headline.Wrapping = fyne.TextWrapWord
 	end := widget.NewButton(say.Say(translations.MenuQuit), quit)
 	hide := widget.NewButton(say.Say(translations.StatusClose), w.win.Hide)
-	hide.Importance = widget.HighImportance
 	w.win.SetContent(container.New(layout.NewCustomPaddedLayout(12, 12, 12, 12), container.NewVBox(
 		container.NewBorder(nil, nil, container.NewCenter(w.icon), nil, container.NewVBox(w.headline, w.advice)),
 		widget.NewSeparator(),
