@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/remote"
 )
@@ -70,7 +73,14 @@ type page struct {
 // newPage opens a window with a new profile: no cookies, no permissions.
 func (d *desk) newPage(t *testing.T) *page {
 	t.Helper()
-	ctx, cancel := chromedp.NewContext(d.browser.ctx, chromedp.WithNewBrowserContext())
+	// The log of the program leaves such profiles out.
+	console := d.log("console")
+	ctx, cancel := chromedp.NewContext(d.browser.ctx, chromedp.WithNewBrowserContext(), chromedp.WithListener(func(ev any) {
+		switch ev.(type) {
+		case *runtime.EventConsoleAPICalled, *runtime.EventExceptionThrown, *log.EventEntryAdded:
+			_ = json.NewEncoder(console).Encode(ev)
+		}
+	}))
 	t.Cleanup(cancel)
 	p := &page{t: t, ctx: ctx, close: cancel}
 	if err := chromedp.Do(ctx); err != nil { // no time limit: it would close the window

@@ -34,7 +34,7 @@ type desk struct {
 	pcscd   *pcscdtest.Daemon
 	watcher *pcsc.Watcher
 	unwatch func()
-	reader  *virtual.VPCD
+	readers [2]*virtual.VPCD
 	trust   *authority // of the sites
 	cards   *virtual.CA
 
@@ -111,7 +111,9 @@ func (d *desk) watch() error {
 	if err := os.Setenv(name, value); err != nil {
 		return err
 	}
-	d.reader = virtual.NewVPCD(d.pcscd.Readers[0].Addr)
+	for i, r := range d.pcscd.Readers {
+		d.readers[i] = virtual.NewVPCD(r.Addr)
+	}
 	d.watcher = pcsc.NewWatcher(pcsc.System{})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
@@ -214,16 +216,16 @@ func (d *desk) startTray() error {
 	return err
 }
 
-// insert puts a card in and waits until PC/SC knows.
-func (d *desk) insert(t *testing.T, card *virtual.Card) {
+// insert puts a card into a reader and waits until PC/SC knows.
+func (d *desk) insert(t *testing.T, reader int, card *virtual.Card) {
 	t.Helper()
-	d.awaitReader(t, false)
-	d.reader.Insert(card)
-	d.awaitReader(t, true)
+	d.awaitReader(t, reader, false)
+	d.readers[reader].Insert(card)
+	d.awaitReader(t, reader, true)
 }
 
-// awaitReader waits until a card is in the reader, or none.
-func (d *desk) awaitReader(t *testing.T, present bool) {
+// awaitReader waits until a card is in a reader, or none.
+func (d *desk) awaitReader(t *testing.T, reader int, present bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
@@ -233,12 +235,12 @@ func (d *desk) awaitReader(t *testing.T, present bool) {
 		select {
 		case s := <-snapshots:
 			for _, r := range s.Readers {
-				if r.Name == d.pcscd.Readers[0].Name && r.Present == present {
+				if r.Name == d.pcscd.Readers[reader].Name && r.Present == present {
 					return
 				}
 			}
 		case <-ctx.Done():
-			t.Fatalf("PC/SC never says that a card is present: %v\n%s", present, d.pcscd.Log())
+			t.Fatalf("PC/SC never says of reader %d, card present: %v\n%s", reader, present, d.pcscd.Log())
 		}
 	}
 }
@@ -253,8 +255,10 @@ func (d *desk) close() error {
 	}
 	d.unwatch()
 	var err error
-	if d.reader != nil {
-		d.reader.Remove()
+	for _, r := range d.readers {
+		if r != nil {
+			r.Remove()
+		}
 	}
 	if d.pcscd != nil {
 		d.log("pcscd")

@@ -41,7 +41,12 @@ func setScene(t *testing.T, name string, loopback browser.PermissionSetting) *sc
 	s.startAgent()
 	s.agentWrote("tray connected")
 	s.t.Cleanup(func() { s.agent.stop() }) // the one that runs then
-	s.t.Cleanup(s.desk.reader.Remove)
+	s.t.Cleanup(func() {
+		for i, r := range s.desk.readers {
+			r.Remove()
+			s.desk.awaitReader(t, i, false) // or the next agent would see this card
+		}
+	})
 	s.desk.serve(t, s.site, name, atoi(s.port))
 	s.page = s.desk.newPage(t)
 	s.t.Cleanup(func() { // before the page goes
@@ -92,13 +97,17 @@ func (s *scene) agentWroteAfter(place int, text string) string {
 	return line
 }
 
-// insertCard puts a new card of a person in.
+// insertCard puts a new card of a person into the first reader.
 func (s *scene) insertCard(holder string, changes ...func(*virtual.Profile)) *virtual.Card {
 	s.t.Helper()
-	withPIN := func(p *virtual.Profile) { p.PIN = s.desk.canary }
-	card := virtual.NewCard(s.desk.cards, virtual.P256(holder).With(append(changes, withPIN)...))
-	s.desk.insert(s.t, card)
+	card := s.newCard(holder, changes...)
+	s.desk.insert(s.t, 0, card)
 	return card
+}
+
+func (s *scene) newCard(holder string, changes ...func(*virtual.Profile)) *virtual.Card {
+	withPIN := func(p *virtual.Profile) { p.PIN = s.desk.canary }
+	return virtual.NewCard(s.desk.cards, virtual.P256(holder).With(append(changes, withPIN)...))
 }
 
 // signIn signs the holder of the card in the reader in.

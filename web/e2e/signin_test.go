@@ -130,6 +130,23 @@ func TestTheLastTryNeedsAnExtraYesAndBlocksTheCard(t *testing.T) {
 	s.fails("pinBlocked", "Ask for the card to be unblocked.")
 }
 
+func TestAPersonChoosesOneOfTwoCards(t *testing.T) {
+	s := newScene(t)
+	s.insertCard("Robin Example")
+	s.desk.insert(t, 1, s.newCard("Sam Other"))
+	s.reads("status", "Your card is ready.")
+	s.click("signin")
+	s.reads("progress", "choose your card in it.")
+	s.askedPIN()
+	s.keep("two-cards-1-choose")
+	s.desk.keys(t, "Tab", "Return")
+	s.askedPIN()
+	s.desk.picture(t, "two-cards-2-pin")
+	s.typePIN(s.desk.canary)
+	s.at("/home")
+	s.reads("who", "Sam Other")
+}
+
 func TestTheKeyboardIsEnough(t *testing.T) {
 	s := newScene(t)
 	s.insertCard("Robin Example")

@@ -24,6 +24,9 @@ func TestABrowserThatWasToldNoIsTold(t *testing.T) {
 	s := setScene(t, listedName, browser.PermissionSettingDenied)
 	s.click("signin")
 	s.fails("loopbackDenied", "allow access to apps on this device")
+	if s.desk.log("console").length() == 0 {
+		t.Error("the browser's console is not written down, and it is searched for the PIN")
+	}
 	s.keep("loopback-denied")
 }
 
