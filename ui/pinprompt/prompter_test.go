@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/test"
 
 	"github.com/cardea-agent/cardea/agent/signin"
 	"github.com/cardea-agent/cardea/ui/translations"
@@ -132,7 +131,7 @@ func TestAKeyIsChosenWithTheKeyboard(t *testing.T) {
 	b.sees(about.Origin, "Alex Morgan", "Issued by CA 1", "30/08/2027", "Reader A", "B\uFFFD")
 	b.presses(fyne.KeyReturn) // too early
 	b.guardEnds()
-	test.FocusNext(b.window.win.Canvas())
+	b.window.win.Canvas().FocusNext()
 	b.presses(fyne.KeyReturn)
 	if n := <-chosen; n != 1 {
 		t.Errorf("chose %d", n)

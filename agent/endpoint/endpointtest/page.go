@@ -43,7 +43,7 @@ type message struct {
 func Open(ctx context.Context, address, origin string) (*Page, error) {
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
-	ws, _, err := websocket.Dial(ctx, "ws://"+address+protocol.Path, &websocket.DialOptions{
+	ws, _, err := websocket.Dial(ctx, "ws://"+address+protocol.Path, &websocket.DialOptions{ //nolint:bodyclose // Dial says that it never needs to be
 		HTTPClient:   &http.Client{Transport: transport},
 		HTTPHeader:   http.Header{"Origin": {origin}},
 		Subprotocols: []string{protocol.Subprotocol},
