@@ -1,3 +1,5 @@
+//go:build !windows
+
 package main
 
 import (
@@ -8,10 +10,7 @@ import (
 
 // policyPath is where an administrator puts the policy.
 func policyPath() string {
-	switch runtime.GOOS {
-	case "windows":
-		return filepath.Join(os.Getenv("ProgramData"), "Cardea", "policy.toml")
-	case "darwin":
+	if runtime.GOOS == "darwin" {
 		return "/Library/Application Support/Cardea/policy.toml"
 	}
 	return "/etc/cardea/policy.toml"
@@ -23,10 +22,7 @@ func auditPath() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	switch runtime.GOOS {
-	case "windows":
-		return filepath.Join(home, "AppData", "Local", "Cardea", "audit.log"), nil
-	case "darwin":
+	if runtime.GOOS == "darwin" {
 		return filepath.Join(home, "Library", "Logs", "Cardea", "audit.log"), nil
 	}
 	state := os.Getenv("XDG_STATE_HOME")

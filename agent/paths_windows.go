@@ -1,0 +1,23 @@
+package main
+
+import (
+	"path/filepath"
+
+	"golang.org/x/sys/windows"
+)
+
+// policyPath is where an administrator puts the policy. The system is asked,
+// not the environment, which is the user's own.
+func policyPath() string {
+	data, err := windows.KnownFolderPath(windows.FOLDERID_ProgramData, 0)
+	if err != nil {
+		data = `C:\ProgramData`
+	}
+	return filepath.Join(data, "Cardea", "policy.toml")
+}
+
+// auditPath is the audit log of this user.
+func auditPath() (string, error) {
+	local, err := windows.KnownFolderPath(windows.FOLDERID_LocalAppData, 0)
+	return filepath.Join(local, "Cardea", "audit.log"), err
+}
