@@ -10,6 +10,10 @@
 // ebfe/scard. Beside it are the agent's start, memory and idling, and the
 // tray's start, memory and window under Xvfb.
 //
+// A request passes through a prompt socket to a tray that answers at once, and
+// the page, the tray and the raw loop are this process. The card behind pcscd is
+// another, and the agent a third.
+//
 // A name that ends in _in_process is of the resource manager in this process;
 // the same name without it is of the real pcscd. A goal is an upper bound of the
 // median, where the table does not say p99. One whose unit is MB counts millions

@@ -143,7 +143,7 @@ func (a arrivals) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// measureTray measures the real tray on a screen of its own.
+// measureTray measures the real tray on a screen of its own, where there is one.
 func measureTray(ctx context.Context, program, folder string, rounds int) ([]figure, error) {
 	without := func(why string) []figure {
 		return []figure{notMeasured(trayStart, "ms", why), notMeasured(trayMemory, "MB", why), notMeasured(trayWindow, "ms", why)}
@@ -158,8 +158,12 @@ func measureTray(ctx context.Context, program, folder string, rounds int) ([]fig
 		return nil, err
 	}
 	defer s.stop()
+	return s.measureTray(ctx, program, filepath.Join(folder, "screen", "prompt.sock"), rounds)
+}
+
+// measureTray starts the tray some times. The first one also shows its window.
+func (s *screen) measureTray(ctx context.Context, program, socket string, rounds int) (figures []figure, err error) {
 	came := make(arrivals, 1)
-	socket := filepath.Join(folder, "screen", "prompt.sock")
 	server, err := prompt.NewServer(prompt.ServerConfig{Path: socket, Version: "bench", Log: slog.New(slog.NewTextHandler(came, nil))})
 	if err != nil {
 		return nil, err
@@ -167,10 +171,12 @@ func measureTray(ctx context.Context, program, folder string, rounds int) ([]fig
 	ctx, stop := context.WithCancel(ctx)
 	served := make(chan error, 1)
 	go func() { served <- server.Run(ctx) }()
-	defer func() { stop(); <-served }()
-
+	defer func() {
+		stop()
+		err = errors.Join(err, <-served)
+	}()
 	var starts, memory, windows series
-	for first := range min(rounds, 10) {
+	for n := range min(rounds, 10) {
 		began := time.Now()
 		tray, err := s.start(trayCommand(program, socket))
 		if err != nil {
@@ -180,9 +186,8 @@ func measureTray(ctx context.Context, program, folder string, rounds int) ([]fig
 			return nil, err
 		}
 		starts.add(time.Since(began))
-		if first == 0 {
-			windows, err = s.windows(ctx, server, min(rounds, 50))
-			if err != nil {
+		if n == 0 {
+			if windows, err = s.windows(ctx, server, min(rounds, 50)); err != nil {
 				return nil, err
 			}
 		}
@@ -235,8 +240,11 @@ func (s *screen) windows(ctx context.Context, server *prompt.Server, rounds int)
 		err = s.awaitWindow(ctx, true)
 		windows.add(time.Since(began))
 		dialog.Close()
-		<-answered
-		if err := errors.Join(err, s.awaitWindow(ctx, false)); err != nil {
+		closed := <-answered
+		if err != nil {
+			return nil, errors.Join(err, closed)
+		}
+		if err := s.awaitWindow(ctx, false); err != nil {
 			return nil, err
 		}
 	}

@@ -21,7 +21,7 @@
 //
 // Programs that a test starts get the socket through Daemon.Env. With
 // CARDEA_E2E_REQUIRED=1 a missing pcscd fails the tests instead of skipping
-// them. The package is never part of a program; its own tests are those of
+// them. The package is never part of a program that people install; its own tests are those of
 // package pcsc, which kill and restart the daemon under a watch.
 package pcscdtest
 
