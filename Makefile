@@ -114,7 +114,7 @@ e2e: deps-e2e build ## run the tests through a browser, a desktop and pcscd; pic
 	@packages=$$(grep -rlE --include='*_test.go' --exclude-dir=node_modules '^//go:build e2e|"CARDEA_E2E"' agent pcsc ui web | \
 		xargs -r -n 1 dirname | sort -u | sed 's,^,./,'); \
 	[ -n "$$packages" ] || { echo "no end-to-end test was found"; exit 1; }; \
-	CARDEA_E2E=1 CARDEA_E2E_REQUIRED=1 go test -tags 'x11 e2e' -count=1 -p 1 -timeout 20m $$packages
+	CARDEA_E2E=1 CARDEA_E2E_REQUIRED=1 CARDEA_BIN=$(CURDIR)/build go test -tags 'x11 e2e' -count=1 -p 1 -timeout 20m $$packages
 
 # Takes a few minutes. A goal that is missed is told, and fails nothing.
 bench: deps-e2e build ## measure the agent against the raw card; figures in build/bench.json

@@ -54,8 +54,9 @@ func (s *Service) signWithPIN(ctx context.Context, j job, p proof, tries int, ha
 	}
 	defer dialog.Close()
 	wrong, last := false, tries == 1
+	asking := Progress{Phase: WaitingForPIN}
 	for {
-		j.report(Progress{Phase: WaitingForPIN})
+		j.report(asking)
 		answer, err := dialog.AskPIN(ctx, PINQuestion{TriesLeft: tries, Wrong: wrong, LastTry: last})
 		if err != nil {
 			err = closed(ctx, err)
@@ -82,13 +83,14 @@ func (s *Service) signWithPIN(ctx context.Context, j job, p proof, tries int, ha
 			// Another program spent tries while the person typed, or the card
 			// does not tell how many there are.
 			wrong, last = false, true
+			asking = Progress{Phase: WaitingForPIN}
 			if tries != TriesUnknown {
 				tries = 1
 			}
 		case e != nil && e.Code == CodePINWrong && e.TriesLeft != 0:
 			tries, wrong = e.TriesLeft, true
 			last = tries == 1 || tries == TriesUnknown
-			j.report(Progress{Phase: WrongPIN, TriesLeft: tries})
+			asking = Progress{Phase: WrongPIN, TriesLeft: tries}
 		case e != nil && e.Code == CodePINWrong:
 			return nil, &Error{Code: CodePINBlocked, Err: err}
 		default:

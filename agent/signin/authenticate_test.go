@@ -155,7 +155,7 @@ func TestAWrongPINAsksAgainInTheSameWindowWithTheNewCount(t *testing.T) {
 		}
 		second.Type("123456")
 		p.succeeds()
-		p.went(signin.WaitingForPIN, signin.Signing, signin.WrongPIN, signin.WaitingForPIN, signin.Signing)
+		p.went(signin.WaitingForPIN, signin.Signing, signin.WrongPIN, signin.Signing)
 	})
 }
 

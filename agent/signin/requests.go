@@ -32,7 +32,7 @@ const (
 	WaitingForCard   Phase = "waitingForCard"
 	Choosing         Phase = "choosing"
 	WaitingForPIN    Phase = "waitingForPIN"
-	WrongPIN         Phase = "wrongPIN"
+	WrongPIN         Phase = "wrongPIN" // the PIN is awaited again
 	Signing          Phase = "signing"
 )
 

@@ -121,6 +121,7 @@ func (d *desk) serve(t *testing.T, l net.Listener, name string, agentPort int) {
 	verifier, err := verify.New(verify.Config{
 		Origins: []string{origin(name, l)}, Roots: d.cards.Pool(), UserID: verify.CommonName,
 		NoExtendedUsage: true, Revocation: verify.Revocation{Mode: verify.RevocationOff},
+		IssuerNames: map[string]string{d.cards.Certificate.Subject.String(): d.cards.Certificate.Subject.CommonName},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -44,9 +44,6 @@ export async function post(path, body = {}) {
 /** Says what is awaited; nothing when there is no phase. */
 export function showProgress(phase, triesLeft) {
   const line = element("progress");
-  if (phase === "waitingForPIN" && line.dataset.phase === "wrongPIN") {
-    return; // the window asks again: that the PIN was wrong stays to be read
-  }
   line.hidden = !phase;
   line.dataset.phase = phase ?? "";
   line.textContent = phase ? t(`progress.${phase}`, { count: triesLeft }) : "";
