@@ -92,8 +92,8 @@ lint: deps $(GOLANGCI_LINT) ## check formatting, the Go code and the shell scrip
 	[ -z "$$unformatted" ] || { echo "not formatted by gofmt: $$unformatted"; exit 1; }
 	$(GOLANGCI_LINT) run --build-tags x11,e2e ./...
 	git ls-files -co --exclude-standard -z | \
-		xargs -0 awk 'FNR == 1 && /^#!.*[\/ ](ba)?sh$$/ { printf "%s\0", FILENAME } { nextfile }' | \
-		xargs -0 shellcheck
+		xargs -0 awk 'FNR == 1 && /^#!.*[\/ ](ba)?sh$$/ { print FILENAME } { nextfile }' | \
+		xargs -d "\n" shellcheck
 
 # Before 1.27 Go may end a target whose time is up with "context deadline
 # exceeded" (golang/go issue 75804). A finding says "Failing input" as well.
