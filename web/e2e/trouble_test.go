@@ -137,7 +137,7 @@ func TestASmartcardServiceThatStoppedIsToldAndAwaited(t *testing.T) {
 	})
 	s.reads("status", "The smartcard service of this computer does not answer.")
 	s.click("signin")
-	s.reads("progress", "Plug your card reader in.")
+	s.reads("progress", "Waiting for a card reader.")
 	s.keep("no-service")
 	if err := s.desk.pcscd.Restart(); err != nil {
 		t.Fatal(err)
