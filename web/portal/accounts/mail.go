@@ -175,11 +175,13 @@ func (f Folder) Send(_ context.Context, m Message) error {
 // address quotes its name, and a subject encodes what is not printable.
 func (f Folder) format(m Message, now time.Time, id string) ([]byte, error) {
 	_, domain, _ := strings.Cut(f.From.Address, "@")
+	// One encoded word a line (RFC 2047, section 2).
+	subject := strings.ReplaceAll(mime.QEncoding.Encode("utf-8", m.Subject), "?= =?", "?=\r\n =?")
 	var b bytes.Buffer
 	for _, header := range [][2]string{
 		{"From", f.From.String()},
 		{"To", m.To.String()},
-		{"Subject", mime.QEncoding.Encode("utf-8", m.Subject)},
+		{"Subject", subject},
 		{"Date", now.Format(time.RFC1123Z)},
 		{"Message-ID", "<" + id + "@" + domain + ">"},
 		{"Auto-Submitted", "auto-generated"}, // RFC 3834: no holiday replies
