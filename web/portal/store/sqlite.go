@@ -144,8 +144,13 @@ func (s *SQLite) InTx(ctx context.Context, do func(tx Tx) error) error {
 		return fmt.Errorf("store: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after Commit
-	if err := do(queries{read: tx, write: tx}); err != nil {
-		return err
+	if err = do(queries{read: tx, write: tx}); err == nil {
+		err = tx.Commit()
 	}
-	return tx.Commit()
+	// When the context ends, database/sql rolls back by itself. Who comes after
+	// that is told so, and not why.
+	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
 }

@@ -37,6 +37,17 @@ func TestATransactionKeepsAllOrNothing(t *testing.T) {
 			return nil
 		})
 		isError(t, err, context.Canceled)
+		ended, end = context.WithCancel(ctx)
+		err = s.InTx(ended, func(tx Tx) error {
+			end()
+			for { // until database/sql has rolled back
+				if _, err := tx.User(ctx, 1); !errors.Is(err, ErrNotFound) {
+					return err
+				}
+				runtime.Gosched()
+			}
+		})
+		isError(t, err, context.Canceled)
 		_, err = s.UserByEmail(ctx, "ann@hospital.example")
 		isError(t, err, ErrNotFound)
 
