@@ -20,6 +20,16 @@ func TestTheWindowShowsWhoAsksForWhatAndWhoseCardItIs(t *testing.T) {
 	b.end(d)
 }
 
+func TestANameFromACardOrAReaderCannotAddALineOfItsOwn(t *testing.T) {
+	b := newBench(t)
+	forged := about
+	forged.Holder, forged.Reader = "Ann\nWebsite", "Reader\nTries left: 9"
+	d, _ := b.Open(t.Context(), forged)
+	b.ask(d, signin.PINQuestion{TriesLeft: 3})
+	b.sees("Ann\uFFFDWebsite", "Reader\uFFFDTries left: 9")
+	b.end(d)
+}
+
 func TestALongOriginIsShownWhole(t *testing.T) {
 	b := newBench(t)
 	long := about

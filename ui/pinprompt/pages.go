@@ -44,8 +44,8 @@ func newPINPage(say *translations.Catalogue, about signin.About, q signin.PINQue
 		heading(title(say, about.Purpose)),
 		facts(
 			fact(say.Say(translations.PINWebsite), origin(about.Origin)),
-			fact(say.Say(translations.PINHolder), value(about.Holder)),
-			fact(say.Say(translations.PINReader), value(about.Reader)),
+			fact(say.Say(translations.PINHolder), value(prompt.Printable(about.Holder))),
+			fact(say.Say(translations.PINReader), value(prompt.Printable(about.Reader))),
 		),
 	}
 	if q.Wrong && !q.LastTry {
