@@ -444,7 +444,12 @@ var Cardea = class {
     const now = await this.status(options2);
     const stop = this.listeners.add("status", callback);
     options2.signal?.addEventListener("abort", stop, { once: true });
-    callback(now);
+    try {
+      callback(now);
+    } catch (error) {
+      stop();
+      throw error;
+    }
     return stop;
   }
   /** Calls a listener for each event, until the returned function is called. */

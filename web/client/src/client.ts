@@ -143,7 +143,12 @@ export class Cardea {
     const now = await this.status(options);
     const stop = this.listeners.add("status", callback);
     options.signal?.addEventListener("abort", stop, { once: true });
-    callback(now);
+    try {
+      callback(now);
+    } catch (error) {
+      stop(); // the caller gets nothing to stop it with
+      throw error;
+    }
     return stop;
   }
 

@@ -135,6 +135,20 @@ test("a watch that failed can be tried again", async (t) => {
   assert.equal((await cardea.status()).state, "ready");
 });
 
+test("a watch whose callback throws at once is not kept", async (t) => {
+  const agent = await startAgent(t);
+  const cardea = await connectTo(t, agent);
+  let calls = 0;
+  const broken = () => {
+    calls++;
+    throw new Error("the page's own");
+  };
+  await assert.rejects(cardea.watch(broken), /the page's own/);
+  agent.peers[0]?.notify("status", golden("status.notification").params);
+  await cardea.attach(session); // what was sent before has arrived
+  assert.equal(calls, 1);
+});
+
 test("a signal ends a watch", async (t) => {
   const agent = await startAgent(t);
   const cardea = await connectTo(t, agent);
