@@ -9,6 +9,7 @@ const others = new BroadcastChannel("cardea-portal"); // this browser's other pa
 let cardea;
 let attaching;
 let needsPIN = servedLocked === "true"; // the server gives nothing out without
+let cardOut; // what a card that is out does to the page; undefined while it is in
 let leaving = false;
 let deadline; // the timer that signs out when the agent stays away
 
@@ -65,6 +66,7 @@ async function joined() {
 /** What the agent says of the session at one moment, and what it does when the card is out. */
 function stand({ state, graceLeft, why }, action) {
   clearTimeout(deadline);
+  cardOut = undefined;
   if (state === "ended") {
     leave(why ?? "unknown");
   } else if (state === "removed" || state === "locked") {
@@ -85,7 +87,11 @@ function heard(event) {
       }
       break;
     case "cardReturned":
+      cardOut = undefined;
       returned();
+      break;
+    case "resumed": // this page's own doing, or another's
+      cardOut = undefined;
       break;
     case "differentCard":
       if (covered()) {
@@ -105,6 +111,7 @@ function heard(event) {
 }
 
 function away(action, graceSeconds) {
+  cardOut = action;
   if (action === "lock") {
     lock();
   }
@@ -171,7 +178,11 @@ function uncover() {
 
 function unlocked() {
   needsPIN = false;
-  uncover();
+  if (cardOut === "lock") {
+    lock(); // it was taken out again before the server had unlocked
+  } else if (!cardOut) {
+    uncover();
+  }
 }
 
 /** The same card signs again, and the page goes on where it was. */
