@@ -36,6 +36,8 @@ class Element {
 
 /** The browser around one page: its elements, its server, and where it went. */
 class Page {
+  /** What happens before the server answers. */
+  during: ((url: string) => Promise<void>) | undefined;
   readonly elements = new Map<string, Element>();
   readonly requests: [string, string | undefined][] = [];
   readonly storage = new Map<string, string>();
@@ -85,6 +87,7 @@ class Page {
       },
       fetch: async (url: string, init?: { body?: string }) => {
         this.requests.push([url, init?.body]);
+        await this.during?.(url);
         return { ok: true, json: async () => ({ nonce: golden("authenticate.request").params.nonce }), text: async () => "" };
       },
       WebSocket: class extends WebSocket {
@@ -174,4 +177,25 @@ test("the guide's session page locks, resumes and signs out", { timeout: 10_000 
   tell(".ended");
   assert.deepEqual(await away, ["/sign-out"]);
   assert.equal(page.storage.size, 0);
+});
+
+test("the guide's session page locks again when the card goes before the server has unlocked", { timeout: 10_000 }, async (t) => {
+  const agent = await startAgent(t);
+  const page = new Page();
+  page.storage.set("cardea-session", session);
+  const cover = page.element("#cover");
+  await page.load(t, agent, "session.js");
+  await page.becomes(() => cover.closed, 1);
+  const tell = () => agent.peers.at(-1)?.notify("session", golden("session.notification.locked").params);
+  tell();
+  await page.becomes(() => cover.open, true);
+  page.during = async (url) => {
+    if (url === "/resume") {
+      tell();
+      await page.becomes(() => page.requests.filter(([path]) => path === "/lock").length, 2);
+    }
+  };
+  await page.element("#proceed").click();
+  assert.equal(cover.open, true);
+  assert.deepEqual(page.requests.at(-1), ["/lock", undefined], "the server was told after it had unlocked");
 });
