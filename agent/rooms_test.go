@@ -81,9 +81,24 @@ var rules = []rule{
 		why: "the demo starts the tray as a program of its own, as an installed agent has it",
 	},
 	{
-		of: "web/portal", only: []string{std, "agent/protocol", "web/client", "web/verify"},
+		of: "web/portal", only: []string{
+			std, "golang.org/x/time/rate", "agent/protocol", "agent/signin", "web/client", "web/verify",
+			"web/portal/accounts", "web/portal/store", "web/portal/texts",
+		},
 		never: []string{"agent/session", "agent/endpoint", "pcsc/...", "ui/..."},
 		why:   "a site knows the agent's words for errors, and nothing else of it",
+	},
+	{
+		of: "web/portal/accounts", only: []string{std, "golang.org/x/crypto/argon2", "web/verify", "web/portal/store"},
+		why: "who may do what is decided without knowing of pages",
+	},
+	{
+		of: "web/portal/store", only: []string{std, "modernc.org/sqlite/...", "github.com/pressly/goose/v3/..."},
+		why: "what is kept knows nothing of those who keep it",
+	},
+	{
+		of: "web/portal/texts", only: []string{std, "golang.org/x/text/...", "agent/protocol"},
+		why: "words decide nothing",
 	},
 	{
 		of: "web/verify/...", never: []string{"agent/...", "pcsc/...", "ui/..."},
@@ -100,6 +115,8 @@ var owners = []owner{
 	{"github.com/ebfe/scard", "pcsc", "its faults are handled in one place, and a fake fits above that place"},
 	{"fyne.io/fyne/v2/...", "ui/...", "a program without windows must not load OpenGL"},
 	{"github.com/chromedp/chromedp/...", "agent/demo", "a browser is driven by the demo's check and by tests alone"},
+	{"modernc.org/sqlite/...", "web/portal/store", "all SQL is in one place"},
+	{"github.com/pressly/goose/v3/...", "web/portal/store", "tables are changed by one tool, in one place"},
 	{"github.com/coder/websocket/...", "agent/endpoint", "pages come in by one door, behind its checks"},
 }
 

@@ -78,7 +78,7 @@ func TestWithoutABrowserTheCheckSaysWhatIsMissing(t *testing.T) {
 func openVisit(t *testing.T, prompter signin.Prompter) *visit {
 	t.Helper()
 	v, err := newVisit(t.Context(), config{
-		prompter: prompter, log: slog.New(slog.DiscardHandler), trace: io.Discard, notice: io.Discard,
+		prompter: prompter, log: slog.New(slog.DiscardHandler), trace: io.Discard, notice: io.Discard, folder: t.TempDir(),
 	})
 	if err != nil {
 		t.Fatal(err)

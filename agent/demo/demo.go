@@ -18,7 +18,6 @@ import (
 	"github.com/cardea-agent/cardea/agent/session"
 	"github.com/cardea-agent/cardea/agent/signin"
 	"github.com/cardea-agent/cardea/web/portal"
-	"github.com/cardea-agent/cardea/web/verify"
 )
 
 // config is what differs between a demo for a person, a check and a test.
@@ -28,6 +27,7 @@ type config struct {
 	promptPath   string
 	log          *slog.Logger
 	trace        io.Writer // takes the audit log and what the tray writes
+	folder       string    // for the site's mails
 	notice       io.Writer // hears in a sentence what is not as asked for
 }
 
@@ -40,6 +40,7 @@ type demo struct {
 	agent     session.Config
 	listeners []net.Listener // of the site
 	handler   http.Handler
+	end       func() error // closes the site's accounts
 }
 
 // newDemo listens and puts the parts together. The caller must call run, which
@@ -75,19 +76,13 @@ func (d *demo) join(c config, agentAt []net.Listener) error {
 		Driver: d.bench.manager, Policy: rules, Audit: audit.New(c.trace), Log: c.log, Version: version,
 		Listeners: agentAt, Developer: true, Prompter: c.prompter, PromptPath: c.promptPath,
 	}
-	verifier, err := verify.New(verify.Config{
-		Origins: []string{d.origin}, Roots: d.bench.ca.Pool(), NoExtendedUsage: true, UserID: verify.CommonName,
-		IssuerNames: map[string]string{d.bench.ca.Certificate.Subject.String(): d.bench.ca.Certificate.Subject.CommonName},
-		// The authority of the demo's cards ends with the demo.
-		Revocation: verify.Revocation{Mode: verify.RevocationOff},
-	})
+	site, end, err := newSite(context.Background(), d.bench, d.origin, d.agentPort, c.folder, c.log)
 	if err != nil {
 		return err
 	}
+	d.end = end
 	mux := http.NewServeMux()
-	mux.Handle("/", portal.New(portal.Config{
-		Origin: d.origin, AgentPort: d.agentPort, Verifier: verifier, Title: "Example Hospital", Log: c.log,
-	}))
+	mux.Handle("/", site)
 	control := portal.Guard(d.origin, d.agentPort, newControl(d.bench))
 	mux.Handle("/control", control)
 	mux.Handle("/control/", control)
@@ -104,7 +99,7 @@ func (d *demo) run(ctx context.Context, others ...func(context.Context) error) e
 	for _, run := range others {
 		group.Go(func() error { return run(ctx) })
 	}
-	return group.Wait()
+	return errors.Join(group.Wait(), d.end())
 }
 
 // serve serves HTTP until ctx ends, then lets open requests finish for a moment.

@@ -39,7 +39,7 @@ func start(t *testing.T) (*demo, <-chan signin.About) {
 	asked := make(chan signin.About, 16)
 	d, err := newDemo(config{
 		listen: "127.0.0.1:0", site: "localhost:0", prompter: typist{asked},
-		log: slog.New(slog.DiscardHandler), trace: io.Discard, notice: io.Discard,
+		log: slog.New(slog.DiscardHandler), trace: io.Discard, notice: io.Discard, folder: t.TempDir(),
 	})
 	if err != nil {
 		t.Fatal(err)

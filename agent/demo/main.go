@@ -71,6 +71,12 @@ func execute(ctx context.Context, args []string, out, errs io.Writer) error {
 		c.log = slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		c.trace = errs
 	}
+	folder, err := os.MkdirTemp("", "cardea-demo-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	c.folder = folder
 	if *checking {
 		return check(ctx, c)
 	}
@@ -79,12 +85,7 @@ func execute(ctx context.Context, args []string, out, errs io.Writer) error {
 
 // show runs the demo for a person, until they end it.
 func show(ctx context.Context, c config) error {
-	folder, err := os.MkdirTemp("", "cardea-demo-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(folder)
-	asks := choosePrompt(folder)
+	asks := choosePrompt(c.folder)
 	c.prompter, c.promptPath = asks.prompter, asks.socket
 	d, err := newDemo(c)
 	if err != nil {
@@ -96,10 +97,12 @@ func show(ctx context.Context, c config) error {
   Sign in       %s/
   Move cards    %[1]s/control
   PIN           %s, of every card
+  Password      %s, of anna@hospital.example
+                and of bryn@hospital.example, who is on the helpdesk
 
 %s
 Ctrl-C ends the demo.
-`, d.origin, virtual.DefaultPIN, asks.sentence)
+`, d.origin, virtual.DefaultPIN, demoPassword, asks.sentence)
 	if asks.trayPath == "" {
 		return d.run(ctx)
 	}

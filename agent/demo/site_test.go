@@ -34,12 +34,17 @@ func newWard(t *testing.T) *ward {
 	asked := make(chan signin.About, 16)
 	d, err := newDemo(config{
 		listen: "127.0.0.1:0", site: "localhost:0", prompter: typist{asked},
-		log: slog.New(slog.DiscardHandler), trace: io.Discard, notice: io.Discard,
+		log: slog.New(slog.DiscardHandler), trace: io.Discard, notice: io.Discard, folder: t.TempDir(),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	closeAll(d.agent.Listeners)
+	t.Cleanup(func() {
+		if err := d.end(); err != nil {
+			t.Error(err)
+		}
+	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- serve(ctx, d.handler, d.listeners) }()

@@ -13,6 +13,7 @@ import (
 	"github.com/chromedp/cdproto/browser"
 
 	"github.com/cardea-agent/cardea/pcsc/virtual"
+	"github.com/cardea-agent/cardea/web/portal/store"
 )
 
 // scene is one test at the desk: an agent, a site, and a page of it.
@@ -24,6 +25,7 @@ type scene struct {
 	agent *program
 	port  string // of the agent
 	site  net.Listener
+	people
 	asked int // the place in the tray's log behind what was waited for
 }
 
@@ -35,7 +37,7 @@ func newScene(t *testing.T) *scene {
 
 func setScene(t *testing.T, name string, loopback browser.PermissionSetting) *scene {
 	t.Helper()
-	s := &scene{t: t, desk: open(t), port: "0"}
+	s := &scene{t: t, desk: open(t), port: "0", people: newPeople(t)}
 	s.site = listen(t)
 	s.asked = s.desk.tray.log.length()
 	s.startAgent()
@@ -47,7 +49,7 @@ func setScene(t *testing.T, name string, loopback browser.PermissionSetting) *sc
 			s.desk.awaitReader(t, i, false) // or the next agent would see this card
 		}
 	})
-	s.desk.serve(t, s.site, name, atoi(s.port))
+	s.desk.serve(t, s.site, name, atoi(s.port), s.people)
 	s.page = s.desk.newPage(t)
 	s.t.Cleanup(func() { // before the page goes
 		if t.Failed() {
@@ -105,9 +107,13 @@ func (s *scene) insertCard(holder string, changes ...func(*virtual.Profile)) *vi
 	return card
 }
 
+// newCard makes a card and registers it to an account of its holder.
 func (s *scene) newCard(holder string, changes ...func(*virtual.Profile)) *virtual.Card {
 	withPIN := func(p *virtual.Profile) { p.PIN = s.desk.canary }
-	return virtual.NewCard(s.desk.cards, virtual.P256(holder).With(append(changes, withPIN)...))
+	card := virtual.NewCard(s.desk.cards, virtual.P256(holder).With(append(changes, withPIN)...))
+	s.add(s.t, holder, store.RoleUser)
+	s.register(s.t, holder, s.desk.cards.Certificate.Subject.CommonName, card)
+	return card
 }
 
 // signIn signs the holder of the card in the reader in.

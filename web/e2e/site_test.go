@@ -112,7 +112,7 @@ func origin(name string, l net.Listener) string {
 
 // serve runs a portal until the test ends. Browsers treat it as a public site,
 // though it is on this computer (Private Network Access, "treat-as-public-address").
-func (d *desk) serve(t *testing.T, l net.Listener, name string, agentPort int) {
+func (d *desk) serve(t *testing.T, l net.Listener, name string, agentPort int, accounts people) {
 	t.Helper()
 	certificate, err := d.trust.issue()
 	if err != nil {
@@ -128,7 +128,7 @@ func (d *desk) serve(t *testing.T, l net.Listener, name string, agentPort int) {
 	}
 	log := d.log("site")
 	site := portal.New(portal.Config{
-		Origin: origin(name, l), AgentPort: agentPort, Verifier: verifier, Title: "Example Hospital",
+		Origin: origin(name, l), AgentPort: agentPort, Verifier: verifier, Accounts: accounts.Accounts, Title: "Example Hospital",
 		Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	server := &http.Server{

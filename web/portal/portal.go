@@ -1,39 +1,45 @@
-// Package portal is a small sign-in site for smartcards: a page to sign in on,
-// two pages behind it, and the server's side of both. It is what a site's
-// developer can read to see how the pieces meet: web/client in the page,
-// web/verify on the server, and a session of the site's own in between.
+// Package portal is a sign-in site for smartcards, for an organisation to use
+// or to read: people sign in with their card or with e-mail address and
+// password, register their cards, see and remove them; the helpdesk helps.
 //
-// The page asks the agent on the person's computer for a token; the server
-// checks it and begins a session, named by a cookie that scripts cannot read.
+// It shows how the pieces meet: web/client in the page, web/verify on the
+// server, and sessions of the site's own in between. Its rooms are store, which
+// keeps what must not be forgotten; accounts, which decides; texts, which has
+// every word; and this one, which is the pages. A page of its own tells for each
+// error what happened, what to try and who can help.
+//
 // While the card is out the page is covered and the server keeps its pages to
 // itself, until the same card has signed again. What was typed into a page
-// stays in it meanwhile.
+// stays in it meanwhile. A session that a password began has no card to lock by.
 //
-// A PIN never comes near it: the agent's own window asks for it. The site keeps
-// sessions in memory alone, knows no passwords, and never answers a request
-// that another site's page made or that names another host.
+// A PIN never comes near it: the agent's own window asks for it. It never
+// answers a request that another site's page made or that names another host,
+// and never shows a locked page's owner.
 //
 // It is tested with tokens that the agent makes from virtual cards, and through
-// a browser by cardea-demo --check.
+// browsers by the end-to-end tests.
 package portal
 
 import (
-	"bytes"
 	"embed"
-	"fmt"
 	"html/template"
 	"io/fs"
 	"log/slog"
 	"net/http"
-	"net/url"
+	"net/netip"
 	"strings"
+	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/cardea-agent/cardea/web/client"
+	"github.com/cardea-agent/cardea/web/portal/accounts"
+	"github.com/cardea-agent/cardea/web/portal/texts"
 	"github.com/cardea-agent/cardea/web/verify"
 )
 
-// Config is what a portal is made of. Origin, AgentPort and Verifier are
-// required.
+// Config is what a portal is made of. Origin, AgentPort, Verifier and Accounts
+// are required.
 type Config struct {
 	// Origin is the site's own, as browsers write it: https://signin.example.
 	// The Verifier must accept it. http is for this computer only.
@@ -42,22 +48,28 @@ type Config struct {
 	// protocol.DefaultPort unless an administrator changed it.
 	AgentPort int
 	Verifier  *verify.Verifier
+	Accounts  *accounts.Accounts
 	// Title is the organisation's name, shown on every page.
-	Title string
-	// Log hears why a token was refused. It never hears a token. nil: nothing.
+	Title    string
+	Contacts Contacts
+	// ClientAddress is who sent a request; nil is the other end of the
+	// connection. Behind a proxy it reads what the proxy says.
+	ClientAddress func(*http.Request) netip.Addr
+	// Log hears why something was refused. It never hears a token, a password or
+	// what was typed. nil: nothing.
 	Log *slog.Logger
 }
 
 // portal serves the pages.
 type portal struct {
 	Config
-	secure   bool // the origin is https
-	texts    texts
-	pages    *template.Template
-	sessions *sessions
+	secure  bool // the origin is https
+	texts   map[texts.Language]texts.Texts
+	pages   map[texts.Language]map[string]*template.Template
+	limiter limiter
 }
 
-//go:embed static templates texts.en.json
+//go:embed static templates
 var files embed.FS
 
 // New returns the site. It panics when Origin is not an origin: that is a
@@ -69,29 +81,48 @@ func New(c Config) http.Handler {
 	if c.Title == "" {
 		c.Title = "Cardea"
 	}
-	p := &portal{
-		Config: c, secure: strings.HasPrefix(c.Origin, "https://"),
-		texts: english(), sessions: newSessions(),
+	if c.ClientAddress == nil {
+		c.ClientAddress = remoteAddress
 	}
-	p.pages = template.Must(template.New("").
-		Funcs(template.FuncMap{"t": p.texts.page}).
-		ParseFS(files, "templates/*.html"))
-
+	all := texts.All()
+	p := &portal{
+		Config: c, secure: strings.HasPrefix(c.Origin, "https://"), texts: all, pages: parsePages(all),
+		limiter: limiter{buckets: map[netip.Prefix]*rate.Limiter{}},
+	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", p.signInPage)
-	mux.HandleFunc("GET /home", p.sessionPage("home.html"))
-	mux.HandleFunc("GET /notes", p.sessionPage("notes.html"))
-	mux.HandleFunc("POST /challenge", p.challenge)
-	mux.HandleFunc("POST /login", p.login)
-	mux.HandleFunc("POST /lock", p.lock)
-	mux.HandleFunc("POST /resume", p.resume)
-	mux.HandleFunc("POST /logout", p.logout)
-	assets(mux, p.texts)
-	return Guard(c.Origin, c.AgentPort, mux)
+	p.signInRoutes(mux)
+	p.homeRoutes(mux)
+	p.helpRoutes(mux)
+	mux.HandleFunc("POST /language", p.setLanguage)
+	p.assets(mux)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		v, err := p.begin(r)
+		if err == nil {
+			err = refusal{codePageNotFound}
+		}
+		p.fail(w, r, v, err)
+	})
+	return Guard(c.Origin, c.AgentPort, p.limit(mux))
+}
+
+// limit bounds the requests that change or cost something.
+func (p *portal) limit(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost && !p.limiter.allow(p.ClientAddress(r), time.Now()) {
+			w.Header().Set("Retry-After", "1")
+			if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+				p.refuse(w, refusal{codeTooManyRequests})
+			} else {
+				p.fail(w, r, nil, refusal{codeTooManyRequests})
+			}
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // assets serves scripts and styles, which are the same for everybody.
-func assets(mux *http.ServeMux, t texts) {
+func (p *portal) assets(mux *http.ServeMux) {
 	serve := func(name string, text []byte) {
 		kind := "text/javascript; charset=utf-8"
 		switch {
@@ -114,7 +145,9 @@ func assets(mux *http.ServeMux, t texts) {
 		serve(strings.TrimPrefix(path, "static/"), must(files.ReadFile(path)))
 	}
 	serve("cardea.js", must(client.Dist.ReadFile("dist/cardea.js")))
-	serve("texts.js", t.script())
+	for l, t := range p.texts {
+		serve("texts."+string(l)+".js", t.Script(p.contactLines()))
+	}
 }
 
 // must is for what is embedded in the program.
@@ -123,99 +156,4 @@ func must(text []byte, err error) []byte {
 		panic(err)
 	}
 	return text
-}
-
-// view is what a template shows.
-type view struct {
-	Title     string
-	AgentPort int
-	Page      string
-	// Session is the agent's name for the session, for the page to attach to.
-	Session string
-	// Locked: the page must not show who is signed in, nor anything else.
-	Locked bool
-	Who    verify.Identity
-}
-
-func (p *portal) signInPage(w http.ResponseWriter, r *http.Request) {
-	if _, ok := p.session(r); ok {
-		http.Redirect(w, r, "/home", http.StatusSeeOther)
-		return
-	}
-	p.render(w, "signin.html", view{Page: "signin.html"})
-}
-
-// sessionPage is a page for those who are signed in. Of a locked session it
-// shows the lock alone.
-func (p *portal) sessionPage(name string) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		s, ok := p.session(r)
-		if !ok {
-			http.Redirect(w, r, "/", http.StatusSeeOther)
-			return
-		}
-		v := view{Page: name, Session: s.agentSession, Locked: s.locked}
-		if !s.locked {
-			v.Who = s.who
-		}
-		p.render(w, name, v)
-	}
-}
-
-func (p *portal) render(w http.ResponseWriter, name string, v view) {
-	v.Title, v.AgentPort = p.Title, p.AgentPort
-	var b bytes.Buffer
-	if err := p.pages.ExecuteTemplate(&b, name, v); err != nil {
-		p.Log.Error("a page cannot be written", "page", name, "reason", err)
-		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = b.WriteTo(w)
-}
-
-// Guard lets through to next only requests that name the origin's own host and
-// were not made by another site's page, and sends every answer with headers
-// that keep scripts, frames and connections to what the site needs: its own,
-// and the agent's port on this computer.
-//
-// The check of the host is what keeps a page out whose name was pointed at this
-// server after it had loaded (DNS rebinding).
-func Guard(origin string, agentPort int, next http.Handler) http.Handler {
-	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" {
-		panic(fmt.Sprintf("portal: %q is not an origin", origin))
-	}
-	protection := http.NewCrossOriginProtection()
-	if err := protection.AddTrustedOrigin(origin); err != nil {
-		panic(fmt.Sprintf("portal: %v", err))
-	}
-	// The client library dials this address alone. A policy cannot name an IPv6
-	// address (CSP level 3, section 2.3.1).
-	agent := fmt.Sprintf("ws://127.0.0.1:%d http://127.0.0.1:%[1]d", agentPort)
-	headers := map[string]string{
-		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
-			"connect-src 'self' " + agent + "; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-		"X-Content-Type-Options":       "nosniff",
-		"Referrer-Policy":              "no-referrer",
-		"Cross-Origin-Opener-Policy":   "same-origin",
-		"Cross-Origin-Resource-Policy": "same-origin",
-		"Permissions-Policy":           "camera=(), microphone=(), geolocation=()",
-		"Cache-Control":                "no-store",
-	}
-	if u.Scheme == "https" {
-		headers["Strict-Transport-Security"] = "max-age=31536000"
-	}
-	guarded := protection.Handler(next)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for name, value := range headers {
-			// Added, so that a stricter policy of a server in front stays.
-			w.Header().Add(name, value)
-		}
-		if r.Host != u.Host {
-			http.Error(w, "this server has another name", http.StatusMisdirectedRequest)
-			return
-		}
-		guarded.ServeHTTP(w, r)
-	})
 }

@@ -1,7 +1,9 @@
 package portal_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -9,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/cardea-agent/cardea/agent/signin"
 	"github.com/cardea-agent/cardea/agent/token"
@@ -17,15 +20,23 @@ import (
 	"github.com/cardea-agent/cardea/pcsc/piv"
 	"github.com/cardea-agent/cardea/pcsc/virtual"
 	"github.com/cardea-agent/cardea/web/portal"
+	"github.com/cardea-agent/cardea/web/portal/accounts"
+	"github.com/cardea-agent/cardea/web/portal/store"
+	"github.com/cardea-agent/cardea/web/portal/texts"
 	"github.com/cardea-agent/cardea/web/verify"
 )
 
+// password is everybody's.
+const password = "four grey geese go home"
+
 // site is a portal over https, and one browser on it.
 type site struct {
-	t       *testing.T
-	ca      *virtual.CA
-	server  *httptest.Server
-	browser *http.Client
+	t        *testing.T
+	ca       *virtual.CA
+	verifier *verify.Verifier
+	accounts *accounts.Accounts
+	server   *httptest.Server
+	browser  *http.Client
 }
 
 func newSite(t *testing.T) *site {
@@ -34,16 +45,83 @@ func newSite(t *testing.T) *site {
 	var handler http.Handler
 	s.server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
 	t.Cleanup(s.server.Close)
-	verifier, err := verify.New(verify.Config{
+	var err error
+	s.verifier, err = verify.New(verify.Config{
 		Origins: []string{s.server.URL}, Roots: s.ca.Pool(), NoExtendedUsage: true, UserID: verify.CommonName,
 		Revocation: verify.Revocation{Mode: verify.RevocationOff},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler = portal.New(portal.Config{Origin: s.server.URL, AgentPort: 24747, Verifier: verifier, Title: "Example Hospital"})
+	s.accounts = newAccounts(t)
+	handler = portal.New(portal.Config{
+		Origin: s.server.URL, AgentPort: 24747, Verifier: s.verifier, Accounts: s.accounts, Title: "Example Hospital",
+		Contacts: portal.Contacts{
+			LocalAdministrator: portal.Contact{Name: "IT service desk", Phone: "01632 960100"},
+			CardIssuer:         portal.Contact{Name: "Card office", Email: "cards@hospital.example"},
+		},
+	})
 	s.browser = s.newBrowser()
 	return s
+}
+
+// noMail is for tests that do not look at mails.
+type noMail struct{}
+
+func (noMail) Send(context.Context, accounts.Message) error { return nil }
+
+func newAccounts(t *testing.T) *accounts.Accounts {
+	t.Helper()
+	kept, err := store.OpenMemory(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := accounts.New(accounts.Config{
+		Store: kept, Mailer: noMail{}, Texts: texts.ByKey(), Language: "en", Site: "Example Hospital", Policy: "1",
+		HashCost: accounts.HashCost{Memory: 64, Passes: 1, Lanes: 1},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		a.Close()
+		if err := kept.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return a
+}
+
+// addUser adds somebody and returns their e-mail address.
+func (s *site) addUser(name string, role store.Role) string {
+	s.t.Helper()
+	email := strings.ToLower(strings.Join(strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) }), ".")) + "@hospital.example"
+	_, err := s.accounts.AddUser(s.t.Context(), accounts.NewUser{Email: email, Name: name, Password: password, Language: "en", Role: role})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return email
+}
+
+// register registers a card to somebody, as they would do it.
+func (s *site) register(email string, card *virtual.Card) {
+	s.t.Helper()
+	ctx := s.t.Context()
+	token, err := s.accounts.SignIn(ctx, accounts.Browser{}, email, password)
+	cert := card.Certificate(virtual.Authentication)
+	userID, nameErr := verify.CommonName(cert)
+	_, beginErr := s.accounts.BeginRegistration(ctx, token)
+	if accounts.CodeOf(beginErr) == accounts.CodePolicyNotAccepted {
+		err = errors.Join(err, s.accounts.AcceptPolicy(ctx, token, s.accounts.Policy))
+		_, beginErr = s.accounts.BeginRegistration(ctx, token)
+	}
+	_, chooseErr := s.accounts.ChooseCard(ctx, token, "My card")
+	_, finishErr := s.accounts.FinishRegistration(ctx, token, verify.Identity{
+		Issuer: cert.Issuer.String(), UserID: userID, Certificate: cert, Expiry: cert.NotAfter,
+	})
+	if err := errors.Join(err, nameErr, beginErr, chooseErr, finishErr, s.accounts.End(ctx, token)); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // newBrowser is a browser without cookies that does not follow redirects.
@@ -86,7 +164,7 @@ func (s *site) do(method, path, body string, header ...string) (*http.Response, 
 // post posts as the site's own page does, and returns the code of a refusal.
 func (s *site) post(path, body string) (status int, code string) {
 	s.t.Helper()
-	answer, text := s.do("POST", path, body, "Origin", s.server.URL, "Sec-Fetch-Site", "same-origin")
+	answer, text := s.do("POST", path, body, "Origin", s.server.URL, "Sec-Fetch-Site", "same-origin", "Content-Type", "application/json")
 	var refused struct {
 		Code string `json:"code"`
 	}
@@ -98,7 +176,7 @@ func (s *site) post(path, body string) (status int, code string) {
 
 func (s *site) challenge() string {
 	s.t.Helper()
-	_, text := s.do("POST", "/challenge", "{}", "Origin", s.server.URL)
+	_, text := s.do("POST", "/challenge", "{}", "Origin", s.server.URL, "Content-Type", "application/json")
 	var got struct {
 		Nonce string `json:"nonce"`
 	}
@@ -167,8 +245,12 @@ func (s *site) signIn(card *virtual.Card, session string) {
 	}
 }
 
+// card is a new card that is registered to an account of its holder's name.
 func (s *site) card(holder string) *virtual.Card {
-	return virtual.NewCard(s.ca, virtual.P256(holder))
+	s.t.Helper()
+	card := virtual.NewCard(s.ca, virtual.P256(holder))
+	s.register(s.addUser(holder, store.RoleUser), card)
+	return card
 }
 
 func (s *site) cookie(name string) string {
@@ -186,4 +268,22 @@ func (s *site) cookie(name string) string {
 func (s *site) setCookie(name, value string) {
 	u, _ := url.Parse(s.server.URL)
 	s.browser.Jar.SetCookies(u, []*http.Cookie{{Name: name, Value: value, Path: "/", Secure: true}})
+}
+
+// submit sends a form as a page of the site does.
+func (s *site) submit(path string, fields ...string) (*http.Response, string) {
+	s.t.Helper()
+	form := url.Values{}
+	for i := 0; i < len(fields); i += 2 {
+		form.Set(fields[i], fields[i+1])
+	}
+	return s.do("POST", path, form.Encode(), "Origin", s.server.URL, "Sec-Fetch-Site", "same-origin", "Content-Type", "application/x-www-form-urlencoded")
+}
+
+// signInByPassword signs somebody in.
+func (s *site) signInByPassword(email string) {
+	s.t.Helper()
+	if answer, text := s.submit("/sign-in", "email", email, "password", password); answer.StatusCode != http.StatusSeeOther {
+		s.t.Fatalf("the sign-in answers %d\n%s", answer.StatusCode, text)
+	}
 }

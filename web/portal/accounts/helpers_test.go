@@ -8,11 +8,9 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/json"
 	"errors"
 	"math/big"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"reflect"
 	"sync"
@@ -20,6 +18,7 @@ import (
 	"time"
 
 	"github.com/cardea-agent/cardea/web/portal/store"
+	"github.com/cardea-agent/cardea/web/portal/texts"
 	"github.com/cardea-agent/cardea/web/verify"
 )
 
@@ -79,15 +78,6 @@ func (p *postbox) Send(_ context.Context, m Message) error {
 	return nil
 }
 
-func catalogue(t testing.TB) map[string]map[string]string {
-	t.Helper()
-	text, err := os.ReadFile("testdata/mails.json")
-	check(t, err)
-	var texts map[string]map[string]string
-	check(t, json.Unmarshal(text, &texts))
-	return texts
-}
-
 func newSite(t *testing.T, change ...func(*Config)) *site {
 	t.Helper()
 	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "portal.db"))
@@ -95,7 +85,7 @@ func newSite(t *testing.T, change ...func(*Config)) *site {
 	c := &clock{now: time.Date(2031, 5, 6, 12, 0, 0, 0, time.UTC)}
 	p := &postbox{}
 	config := Config{
-		Store: s, Mailer: p, Texts: catalogue(t), Language: "en", Site: "Mercy Hospital", Policy: policy,
+		Store: s, Mailer: p, Texts: texts.ByKey(), Language: "en", Site: "Mercy Hospital", Policy: policy,
 		HashCost: cheap, Location: time.UTC, Clock: c.Now,
 	}
 	for _, f := range change {

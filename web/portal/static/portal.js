@@ -1,14 +1,14 @@
 // What all pages share: words, the server's answers, errors and the status line.
 import { CardeaError, connect } from "/assets/cardea.js";
-import { texts } from "/assets/texts.js";
 
+const { texts } = await import(`/assets/texts.${document.documentElement.dataset.language}.js`);
 const plural = new Intl.PluralRules(document.documentElement.lang);
 
 export const element = (id) => document.getElementById(id);
 
 /** The text of a key, with {names} filled in; with a count, in its number. */
 export function t(key, values = {}) {
-  const numbered = values.count === undefined ? undefined : texts[`${key}.${plural.select(values.count)}`];
+  const numbered = values.count === undefined ? undefined : texts[`${key}.${plural.select(values.count)}`] ?? texts[`${key}.other`];
   const text = numbered ?? texts[key] ?? key;
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
@@ -18,11 +18,12 @@ export function connectAgent(options) {
   return connect({ port: Number(document.body.dataset.agentPort), ...options });
 }
 
-/** The server did not accept something. The codes are those of web/verify. */
+/** The server did not accept something; who can help comes with it. */
 export class Refused extends Error {
-  constructor(code) {
+  constructor(code, who) {
     super(code);
     this.code = code;
+    this.who = who;
   }
 }
 
@@ -33,46 +34,55 @@ export async function post(path, body = {}) {
     response = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
     answer = await response.json();
   } catch {
-    throw new Refused("unreachable");
+    throw new Refused("unreachable", "admin");
   }
   if (!response.ok) {
-    throw new Refused(answer.code);
+    throw new Refused(answer.code, answer.who);
   }
   return answer;
 }
 
 /** Says what is awaited; nothing when there is no phase. */
-export function showProgress(phase, triesLeft) {
-  const line = element("progress");
+export function showProgress(phase, triesLeft, line = element("progress")) {
   line.hidden = !phase;
   line.dataset.phase = phase ?? "";
   line.textContent = phase ? t(`progress.${phase}`, { count: triesLeft }) : "";
 }
 
-export function clearError() {
-  const box = element("error");
+export function clearError(box = element("error")) {
   box.hidden = true;
   box.replaceChildren();
   delete box.dataset.code;
 }
 
 /** Says what happened, what to try and who can help. */
-export function showError(error) {
-  const box = element("error");
+export function showError(error, box = element("error")) {
   box.replaceChildren(...(error instanceof Refused ? refusal(error) : failure(error)));
   box.dataset.code = error.code ?? "unknown";
   box.hidden = false;
   box.focus();
 }
 
-function refusal({ code }) {
+function refusal({ code, who }) {
   const known = `refused.${code}` in texts ? code : "internal";
   return [
     make("h2", t(`refused.${known}`)),
     make("p", t(`refusedTry.${known}`)),
-    make("p", t(`who.${t(`refusedWho.${known}`)}`), "who"),
+    ...helpers(who ?? "site", `/help/site/${known}`),
     details([t("error.code", { code })]),
   ];
+}
+
+/** Who can help, how they are reached, and where there is more about it. */
+function helpers(who, path) {
+  const contact = texts[`contact.${who}`];
+  const more = make("a", t("error.more"));
+  more.href = path;
+  more.target = "_blank"; // what is on this page must not be lost
+  more.rel = "noopener";
+  const line = make("p", "");
+  line.append(more);
+  return [make("p", t(`who.${who}`), "who"), ...(contact ? [make("p", contact, "contact")] : []), line];
 }
 
 function failure(error) {
@@ -93,7 +103,7 @@ function failure(error) {
   return [
     make("h2", known ? t(`error.${code}`) : error.message),
     make("p", [tries === undefined ? "" : t("triesLeft", { count: tries }), t(known ? `try.${code}` : "try.unknown")].join(" ").trim()),
-    ...(code === "cancelled" ? [] : [make("p", t(`who.${who}`), "who")]), // nothing is wrong
+    ...(code === "cancelled" ? [] : helpers(who, `/help/agent/${known ? code : "internal"}`)), // nothing is wrong
     details(lines),
   ];
 }

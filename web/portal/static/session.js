@@ -5,6 +5,8 @@ import { clearError, connectAgent, element, isBusy, pause, post, setBusy, showEr
 const { session, locked: servedLocked } = document.body.dataset;
 const dialog = element("locked");
 const resume = element("resume");
+const trouble = element("locked-error");
+const progress = element("locked-progress");
 const others = new BroadcastChannel("cardea-portal"); // this browser's other pages
 let cardea;
 let attaching;
@@ -16,7 +18,7 @@ let deadline; // the timer that signs out when the agent stays away
 dialog.addEventListener("cancel", (event) => event.preventDefault());
 dialog.addEventListener("close", () => { if (covered()) { dialog.showModal(); } });
 resume.addEventListener("click", carryOn);
-element("signout").addEventListener("click", signOut);
+element("signout").form.addEventListener("submit", (event) => { event.preventDefault(); signOut(); });
 element("signout-locked").addEventListener("click", signOut);
 others.addEventListener("message", ({ data }) => (data === "unlocked" ? unlocked() : leave(data)));
 addEventListener("pageshow", (event) => { if (event.persisted) { location.reload(); } });
@@ -30,7 +32,7 @@ async function begin() {
     } catch (error) {
       cover("lost", {});
       showNoStatus(error);
-      showError(error);
+      showError(error, trouble);
       if (error.code === "loopbackDismissed") {
         return; // only a click may make the browser ask
       }
@@ -160,7 +162,7 @@ function cover(why, { seconds }) {
   }
   resume.hidden = why === "putBackSignOut";
   resume.textContent = t(why === "lost" ? "locked.tryAgain" : "locked.resume");
-  clearError();
+  clearError(trouble);
   if (!dialog.open) {
     dialog.showModal();
   }
@@ -172,7 +174,7 @@ function uncover() {
     return;
   }
   document.body.dataset.standing = "present";
-  clearError();
+  clearError(trouble);
   dialog.close(); // the focus goes back to where it was
 }
 
@@ -191,14 +193,14 @@ async function carryOn() {
     return;
   }
   setBusy(resume, true);
-  clearError();
+  clearError(trouble);
   try {
     if (!cardea) {
       await attach();
     }
     if (needsPIN && !leaving) {
       const { nonce } = await post("/challenge");
-      const onProgress = ({ phase, triesLeft }) => showProgress(phase, triesLeft);
+      const onProgress = ({ phase, triesLeft }) => showProgress(phase, triesLeft, progress);
       const { token } = await cardea.resume(session, nonce, { onProgress, lang: document.documentElement.lang });
       await post("/resume", { token });
       others.postMessage("unlocked");
@@ -208,11 +210,11 @@ async function carryOn() {
     if (error.code === "signedOut" || error.code === "sessionUnknown") {
       await leave("signedOut");
     } else if (covered()) {
-      showError(error);
+      showError(error, trouble);
     }
   } finally {
     setBusy(resume, false);
-    showProgress();
+    showProgress(undefined, undefined, progress);
   }
 }
 

@@ -72,7 +72,7 @@ async function enter(client, token, session) {
     client.endSession(session).catch(() => {}); // the agent forgets it later by itself
     throw error;
   }
-  location.replace("/home");
+  location.replace(element("then").value);
 }
 
 function working(is) {
