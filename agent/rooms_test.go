@@ -48,6 +48,10 @@ var rules = []rule{
 		why: "the use cases must be readable and testable without a reader, a socket or a window",
 	},
 	{
+		of: "agent/trust", only: []string{std, "golang.org/x/sys/..."},
+		why: "whom the agent trusts with its own process is read in one place",
+	},
+	{
 		of: "pcsc", only: []string{std, "golang.org/x/sys/...", "golang.org/x/sync/...", "github.com/ebfe/scard"},
 		why: "code beside a C library is kept small enough to be read in one go",
 	},
@@ -117,6 +121,7 @@ var owners = []owner{
 	{"github.com/chromedp/chromedp/...", "agent/demo", "a browser is driven by the demo's check and by tests alone"},
 	{"modernc.org/sqlite/...", "web/portal/store", "all SQL is in one place"},
 	{"github.com/pressly/goose/v3/...", "web/portal/store", "tables are changed by one tool, in one place"},
+	{"github.com/pelletier/go-toml/v2/...", "agent/stricttoml", "what an administrator writes is read strictly, or not at all"},
 	{"github.com/coder/websocket/...", "agent/endpoint", "pages come in by one door, behind its checks"},
 }
 

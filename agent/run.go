@@ -101,7 +101,7 @@ func (o options) loadPolicy(log *slog.Logger) (*policy.Policy, error) {
 	if o.policy != "" {
 		return policy.Load(o.policy)
 	}
-	rules, err := policy.Load(policyPath())
+	rules, err := policy.LoadTrusted(policyPath())
 	if errors.Is(err, fs.ErrNotExist) {
 		log.Warn("there is no policy, so no page may ask for a sign-in", "file", policyPath())
 		return policy.Parse(nil)

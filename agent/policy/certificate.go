@@ -1,57 +1,183 @@
 package policy
 
 import (
+	"cmp"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cardea-agent/cardea/agent/signin"
 )
 
-// certificateRules narrow which certificates may sign people in. Empty lists
-// allow any.
-type certificateRules struct {
-	policies []x509.OID
-	issuers  []string // common names
+// certificateTable is the part of the TOML text about certificates.
+type certificateTable struct {
+	KeyUsage         []string  `toml:"keyUsage"`
+	NotKeyUsage      []string  `toml:"notKeyUsage"`
+	ExtendedKeyUsage []string  `toml:"extendedKeyUsage"`
+	Policies         []string  `toml:"policies"`
+	Issuers          []string  `toml:"issuers"`
+	ValidFor         *duration `toml:"validFor"`
 }
 
-func (t certificateTable) rules() (certificateRules, error) {
-	r := certificateRules{issuers: t.Issuers}
-	for _, s := range t.Policies {
-		oid, err := x509.ParseOID(s)
-		if err != nil {
-			return r, fmt.Errorf("policies: %q is no object identifier", s)
+// certificateRules narrow which certificates may sign people in. Those that the
+// administrator did not write allow any.
+type certificateRules struct {
+	must, mustNot x509.KeyUsage
+	extended      []x509.OID // one of these
+	policies      []x509.OID // one of these
+	issuers       []string   // one of these common names
+	validFor      time.Duration
+}
+
+// keyUsages are the names of RFC 5280 section 4.2.1.3 that can be told apart on
+// cards for people.
+var keyUsages = map[string]x509.KeyUsage{
+	"digitalSignature": x509.KeyUsageDigitalSignature,
+	"nonRepudiation":   x509.KeyUsageContentCommitment,
+	"keyEncipherment":  x509.KeyUsageKeyEncipherment,
+	"dataEncipherment": x509.KeyUsageDataEncipherment,
+	"keyAgreement":     x509.KeyUsageKeyAgreement,
+}
+
+// extendedKeyUsages may be written by name; any other by its object identifier.
+var extendedKeyUsages = map[string]string{
+	"clientAuth":      "1.3.6.1.5.5.7.3.2",      // RFC 5280 section 4.2.1.12
+	"emailProtection": "1.3.6.1.5.5.7.3.4",      // the same
+	"smartcardLogon":  "1.3.6.1.4.1.311.20.2.2", // MS-PKCA section 3.1.5.2.1.1
+}
+
+// longestAhead bounds validFor: nobody's card is renewed earlier.
+const longestAhead = 366 * 24 * time.Hour
+
+func (t certificateTable) rules() (r certificateRules, err error) {
+	for _, list := range []struct {
+		name   string
+		values []string
+	}{
+		{"keyUsage", t.KeyUsage}, {"notKeyUsage", t.NotKeyUsage}, {"extendedKeyUsage", t.ExtendedKeyUsage},
+		{"policies", t.Policies}, {"issuers", t.Issuers},
+	} {
+		if list.values != nil && len(list.values) == 0 {
+			return r, fmt.Errorf("%s: names none; leave the line out to allow any", list.name)
 		}
-		r.policies = append(r.policies, oid)
+		if slices.Contains(list.values, "") {
+			return r, fmt.Errorf("%s: has an empty entry", list.name)
+		}
+	}
+	r.issuers = t.Issuers
+	if r.must, err = usages(t.KeyUsage); err != nil {
+		return r, fmt.Errorf("keyUsage: %w", err)
+	}
+	if r.mustNot, err = usages(t.NotKeyUsage); err != nil {
+		return r, fmt.Errorf("notKeyUsage: %w", err)
+	}
+	if both := (r.must | x509.KeyUsageDigitalSignature) & r.mustNot; both != 0 {
+		return r, errors.New("notKeyUsage: excludes what every certificate must have")
+	}
+	if r.extended, err = identifiers(t.ExtendedKeyUsage, extendedKeyUsages); err != nil {
+		return r, fmt.Errorf("extendedKeyUsage: %w", err)
+	}
+	if r.policies, err = identifiers(t.Policies, nil); err != nil {
+		return r, fmt.Errorf("policies: %w", err)
+	}
+	if t.ValidFor != nil {
+		r.validFor = time.Duration(*t.ValidFor)
+	}
+	if r.validFor < 0 || r.validFor > longestAhead {
+		return r, fmt.Errorf("validFor: must be at least nothing and at most %s", longestAhead)
 	}
 	return r, nil
 }
 
-// Usable says whether a key may sign people in at now: it must be meant for
-// digital signatures, for clients if it says for whom, carry one of the
-// policies and be of one of the issuers that the administrator named, and be
-// within its dates. The dates are looked at last: a certificate of another
-// kind is not made better by a renewal.
-func (p *Policy) Usable(key signin.Key, now time.Time) (bool, signin.Why) {
-	c := key.Certificate
-	switch {
-	case c.KeyUsage&x509.KeyUsageDigitalSignature == 0, !forClients(c), key.Algorithm == "":
-		return false, signin.WhyWrongUsage
-	case len(p.certificate.policies) > 0 && !slices.ContainsFunc(c.Policies, p.named):
-		return false, signin.WhyWrongUsage
-	case len(p.certificate.issuers) > 0 && !slices.Contains(p.certificate.issuers, c.Issuer.CommonName):
-		return false, signin.WhyWrongIssuer
-	case now.Before(c.NotBefore):
-		return false, signin.WhyNotYetValid
-	case now.After(c.NotAfter):
-		return false, signin.WhyExpired
+func usages(names []string) (all x509.KeyUsage, err error) {
+	for _, name := range names {
+		u, ok := keyUsages[name]
+		if !ok {
+			return 0, fmt.Errorf("must be of %s, not %q", strings.Join(slices.Sorted(maps.Keys(keyUsages)), ", "), name)
+		}
+		all |= u
 	}
-	return true, ""
+	return all, nil
 }
 
-func (p *Policy) named(oid x509.OID) bool {
-	return slices.ContainsFunc(p.certificate.policies, oid.Equal)
+func identifiers(texts []string, names map[string]string) (all []x509.OID, err error) {
+	for _, s := range texts {
+		oid, err := x509.ParseOID(cmp.Or(names[s], s))
+		if err != nil {
+			return nil, fmt.Errorf("%q is no object identifier", s)
+		}
+		all = append(all, oid)
+	}
+	return all, nil
+}
+
+// Usable says whether a key may sign people in at now. The rule that keeps it
+// out is in Excluded.
+func (p *Policy) Usable(key signin.Key, now time.Time) (bool, signin.Why) {
+	why, _ := p.certificate.exclude(key, now)
+	return why == "", why
+}
+
+// Excluded names the rule that keeps a key from signing people in at now, as
+// the policy file does where it is one of that; empty for a key that may.
+func (p *Policy) Excluded(key signin.Key, now time.Time) string {
+	_, rule := p.certificate.exclude(key, now)
+	return rule
+}
+
+// exclude finds the first rule that a key does not keep. Always, it must be
+// meant for digital signatures, be of a kind that the agent can use, and be for
+// clients if it says for whom. The dates are looked at last: a certificate of
+// another kind is not made better by a renewal.
+func (r certificateRules) exclude(key signin.Key, now time.Time) (signin.Why, string) {
+	c := key.Certificate
+	for _, rule := range []struct {
+		broken bool
+		why    signin.Why
+		name   string
+	}{
+		{c.KeyUsage&x509.KeyUsageDigitalSignature == 0, signin.WhyWrongUsage, "it is not for digital signatures"},
+		{key.Algorithm == "", signin.WhyWrongUsage, "its key is of no kind that can be used"},
+		{c.KeyUsage&r.must != r.must, signin.WhyWrongUsage, "certificate.keyUsage"},
+		{c.KeyUsage&r.mustNot != 0, signin.WhyWrongUsage, "certificate.notKeyUsage"},
+		{len(r.extended) == 0 && !forClients(c), signin.WhyWrongUsage, "it is not for clients"},
+		{!oneOf(r.extended, extendedUsages(c)), signin.WhyWrongUsage, "certificate.extendedKeyUsage"},
+		{!oneOf(r.policies, c.Policies), signin.WhyWrongUsage, "certificate.policies"},
+		{len(r.issuers) > 0 && !slices.Contains(r.issuers, c.Issuer.CommonName), signin.WhyWrongIssuer, "certificate.issuers"},
+		{now.Before(c.NotBefore), signin.WhyNotYetValid, "it is not valid yet"},
+		{now.After(c.NotAfter), signin.WhyExpired, "it has expired"},
+		{now.Add(r.validFor).After(c.NotAfter), signin.WhyExpired, "certificate.validFor"},
+	} {
+		if rule.broken {
+			return rule.why, rule.name
+		}
+	}
+	return "", ""
+}
+
+// oneOf reports whether a certificate has one of the named identifiers, or none
+// is named.
+func oneOf(named, has []x509.OID) bool {
+	return len(named) == 0 || slices.ContainsFunc(has, func(oid x509.OID) bool {
+		return slices.ContainsFunc(named, oid.Equal)
+	})
+}
+
+func extendedUsages(c *x509.Certificate) []x509.OID {
+	var all []x509.OID
+	for _, u := range c.ExtKeyUsage {
+		all = append(all, u.OID())
+	}
+	for _, u := range c.UnknownExtKeyUsage {
+		if oid, err := x509.ParseOID(u.String()); err == nil {
+			all = append(all, oid)
+		}
+	}
+	return all
 }
 
 // forClients reports whether a certificate may authenticate a client (RFC 5280

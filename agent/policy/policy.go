@@ -1,25 +1,28 @@
 // Package policy reads what an administrator decided and answers questions
 // about it: which origins may ask for what, which certificates sign people in,
-// and what happens when a card is taken out.
+// what happens when a card is taken out, and where the list of further cards
+// is.
 //
 // It never talks to a card or a page, and it never guesses: a file with an
 // unknown name, a doubtful origin or a value out of range is refused as a
-// whole, naming what is wrong.
+// whole, naming what is wrong. A file that others than administrators can write
+// is no policy where the administrator's is looked for, and may never say what
+// is to be loaded.
 //
-// It is tested by tables over TOML texts and certificates.
+// It is tested by tables over TOML texts, certificates and files.
 package policy
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
-	"github.com/pelletier/go-toml/v2"
-
 	"github.com/cardea-agent/cardea/agent/signin"
+	"github.com/cardea-agent/cardea/agent/stricttoml"
+	"github.com/cardea-agent/cardea/agent/trust"
 )
 
 // The rights that an origin can have.
@@ -37,6 +40,7 @@ type Policy struct {
 	removal     signin.Removal
 	limit       time.Duration
 	certificate certificateRules
+	cardList    string
 }
 
 type origin struct {
@@ -58,6 +62,11 @@ type file struct {
 	Removal     fileRemoval      `toml:"removal"`
 	Session     fileSession      `toml:"session"`
 	Certificate certificateTable `toml:"certificate"`
+	Cards       fileCards        `toml:"cards"`
+}
+
+type fileCards struct {
+	List *string `toml:"list"`
 }
 
 type fileOrigin struct {
@@ -76,11 +85,6 @@ type fileSession struct {
 	Limit *duration `toml:"limit"`
 }
 
-type certificateTable struct {
-	Policies []string `toml:"policies"`
-	Issuers  []string `toml:"issuers"`
-}
-
 type duration time.Duration
 
 // UnmarshalText reads Go's notation, such as 15m or 12h.
@@ -90,8 +94,35 @@ func (d *duration) UnmarshalText(b []byte) error {
 	return err
 }
 
-// Load reads the policy of a file.
+// LoadTrusted reads the policy of a file that must be the administrators' alone,
+// as package trust says. Its error is fs.ErrNotExist for a file that is missing.
+func LoadTrusted(path string) (*Policy, error) {
+	resolved, err := trust.File(path)
+	if err != nil {
+		return nil, fmt.Errorf("policy: %w", err)
+	}
+	return load(resolved)
+}
+
+// Load reads the policy of a file that whoever starts the agent named. Only one
+// that is the administrators' alone may have a card list: what it names is
+// loaded into a process.
 func Load(path string) (*Policy, error) {
+	p, err := load(path)
+	if err != nil || p.cardList == "" {
+		return p, err
+	}
+	absolute, err := filepath.Abs(path)
+	if err == nil {
+		_, err = trust.File(absolute)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("policy: cards.list: only a policy that administrators alone can write may have one: %w", err)
+	}
+	return p, nil
+}
+
+func load(path string) (*Policy, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("policy: %w", err)
@@ -106,11 +137,7 @@ func Load(path string) (*Policy, error) {
 // Parse reads the policy of a TOML text.
 func Parse(text []byte) (*Policy, error) {
 	var f file
-	decoder := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
-	if err := decoder.Decode(&f); err != nil {
-		if strict, ok := errors.AsType[*toml.StrictMissingError](err); ok {
-			return nil, fmt.Errorf("there is no such setting:\n%s", strict.String())
-		}
+	if err := stricttoml.Decode(text, &f); err != nil {
 		return nil, err
 	}
 	p := &Policy{origins: map[string]origin{}, limit: defaultLimit}
@@ -126,6 +153,11 @@ func Parse(text []byte) (*Policy, error) {
 	}
 	if p.certificate, err = f.Certificate.rules(); err != nil {
 		return nil, fmt.Errorf("certificate.%w", err)
+	}
+	if f.Cards.List != nil {
+		if p.cardList = *f.Cards.List; !filepath.IsAbs(p.cardList) {
+			return nil, fmt.Errorf("cards.list: must be an absolute path, not %q", p.cardList)
+		}
 	}
 	for _, o := range f.Origin {
 		if err := p.add(o); err != nil {
@@ -211,5 +243,9 @@ func (p *Policy) SameGroup(a, b string) bool {
 
 // SessionLimit is the longest life of a session, counted from its PIN.
 func (p *Policy) SessionLimit() time.Duration { return p.limit }
+
+// CardList is the path of the administrator's card list, empty without one. The
+// file is yet to be checked with package trust.
+func (p *Policy) CardList() string { return p.cardList }
 
 var _ signin.Rules = (*Policy)(nil)

@@ -3,6 +3,13 @@ package policy
 import (
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +112,19 @@ func TestADoubtfulFileIsRefusedWithTheReason(t *testing.T) {
 		"[session]\nlimit = \"0s\"":                                                        "more than nothing",
 		"[session]\nlimit = \"25h\"":                                                       "at most 24h",
 		"[certificate]\npolicies = [\"1.x\"]":                                              "no object identifier",
+		"[certificate]\npolicies = []":                                                     "certificate.policies: names none",
+		"[certificate]\nissuers = []":                                                      "certificate.issuers: names none",
+		"[certificate]\nissuers = [\"\"]":                                                  "certificate.issuers: has an empty entry",
+		"[certificate]\nkeyUsage = [\"signing\"]":                                          "must be of dataEncipherment",
+		"[certificate]\nkeyUsage = []":                                                     "certificate.keyUsage: names none",
+		"[certificate]\nnotKeyUsage = [\"digitalSignature\"]":                              "excludes what every certificate must have",
+		"[certificate]\nextendedKeyUsage = [\"ClientAuth\"]":                               "no object identifier",
+		"[certificate]\nvalidFor = \"9000h\"":                                              "at most 8784h",
+		"[Certificate]\nissuers = [\"A\"]":                                                 "no setting Certificate: the nearest is certificate",
+		"[certificate]\nIssuers = [\"A\"]":                                                 "no setting certificate.Issuers: the nearest is certificate.issuers",
+		"[[origin]]\nURL = \"https://a.example\"":                                          "no setting origin.URL: the nearest is origin.url",
+		"[cards]\nlist = \"cards.toml\"":                                                   "must be an absolute path",
+		"[cards]\nlist = \"\"":                                                             "must be an absolute path",
 		"[[origin]]\nurl = \"https://a.example\"\nrights = [\"all\"]":                      "no right",
 		"[[origin]]\nurl = \"https://a.example\"\nrights = []":                             "names none",
 		"[[origin]]\nurl = \"https://a.example\"\n[[origin]]\nurl = \"https://a.example\"": "twice",
@@ -171,6 +191,84 @@ func TestACertificateIsUsableByUsagePolicyIssuerAndDates(t *testing.T) {
 	}
 	if ok, why := p.Usable(signin.Key{Certificate: &good}, now); ok || why != signin.WhyWrongUsage {
 		t.Errorf("a key of no known algorithm: got %v, %q", ok, why)
+	}
+}
+
+func TestEachRuleKeepsOutWhatItNamesAndSaysSo(t *testing.T) {
+	now := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+	good := x509.Certificate{
+		KeyUsage:           x509.KeyUsageDigitalSignature | x509.KeyUsageKeyAgreement,
+		ExtKeyUsage:        []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		UnknownExtKeyUsage: []asn1.ObjectIdentifier{{1, 3, 6, 1, 4, 1, 311, 20, 2, 2}},
+		Issuer:             pkix.Name{CommonName: "Test CA"}, NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.Add(48 * time.Hour),
+	}
+	for text, want := range map[string]struct {
+		why  signin.Why
+		rule string
+	}{
+		"": {},
+		"keyUsage = [\"digitalSignature\", \"keyAgreement\"]":      {},
+		"keyUsage = [\"keyAgreement\", \"keyEncipherment\"]":       {signin.WhyWrongUsage, "certificate.keyUsage"},
+		"notKeyUsage = [\"nonRepudiation\"]":                       {},
+		"notKeyUsage = [\"keyAgreement\"]":                         {signin.WhyWrongUsage, "certificate.notKeyUsage"},
+		"extendedKeyUsage = [\"smartcardLogon\"]":                  {},
+		"extendedKeyUsage = [\"emailProtection\", \"clientAuth\"]": {},
+		"extendedKeyUsage = [\"1.3.6.1.5.5.7.3.2\"]":               {},
+		"extendedKeyUsage = [\"emailProtection\"]":                 {signin.WhyWrongUsage, "certificate.extendedKeyUsage"},
+		"policies = [\"1.2.3\"]":                                   {signin.WhyWrongUsage, "certificate.policies"},
+		"issuers = [\"Other CA\", \"Test CA\"]":                    {},
+		"issuers = [\"Other CA\"]":                                 {signin.WhyWrongIssuer, "certificate.issuers"},
+		"validFor = \"48h\"":                                       {},
+		"validFor = \"49h\"":                                       {signin.WhyExpired, "certificate.validFor"},
+	} {
+		p := parse(t, "[certificate]\n"+text)
+		key := signin.Key{Certificate: &good, Algorithm: "ES256"}
+		ok, why := p.Usable(key, now)
+		if rule := p.Excluded(key, now); ok != (want.why == "") || why != want.why || rule != want.rule {
+			t.Errorf("%s: got %v, %q, %q", text, ok, why, rule)
+		}
+	}
+	mail := good
+	mail.ExtKeyUsage, mail.UnknownExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection}, nil
+	key := signin.Key{Certificate: &mail, Algorithm: "ES256"}
+	if ok, _ := parse(t, "[certificate]\nextendedKeyUsage = [\"emailProtection\"]").Usable(key, now); !ok {
+		t.Error("an extended usage that the administrator names is not enough")
+	}
+	if ok, _ := parse(t, "").Usable(key, now); ok {
+		t.Error("a certificate for mail alone may sign people in")
+	}
+}
+
+func TestAFileThatOthersCanWriteIsNoAdministratorsPolicy(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "policy.toml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(full)
+	if _, err := LoadTrusted(path); err == nil || !strings.Contains(err.Error(), "is not trusted") {
+		t.Errorf("where the administrator's is looked for: got %v", err)
+	}
+	if _, err := Load(path); err != nil {
+		t.Errorf("one that was named: got %v", err)
+	}
+	list := filepath.ToSlash(filepath.Join(t.TempDir(), "cards.toml"))
+	write(fmt.Sprintf("[cards]\nlist = %q\n", list))
+	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), "cards.list: only a policy that administrators") {
+		t.Errorf("one that was named, with a card list: got %v", err)
+	}
+	if p := parse(t, fmt.Sprintf("[cards]\nlist = %q\n", list)); p.CardList() != list {
+		t.Errorf("the card list is %q", p.CardList())
+	}
+	if _, err := LoadTrusted(filepath.Join(filepath.Dir(list), "other.toml")); err == nil {
+		t.Error("a missing file is a policy")
+	}
+	if runtime.GOOS == "linux" { // where the root's folder is the administrators'
+		if _, err := LoadTrusted("/cardea-has-no-policy-here.toml"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("a missing file: got %v", err)
+		}
 	}
 }
 
