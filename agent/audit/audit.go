@@ -105,6 +105,9 @@ func (l *Log) Record(e signin.Event) {
 			"subject", c.Subject.String(), "issuer", c.Issuer.String(),
 			"serial", c.SerialNumber.Text(16), "sha256", hex.EncodeToString(sum[:])))
 	}
+	if e.Items > 0 {
+		attrs = append(attrs, "items", e.Items, "signed", e.Signed)
+	}
 	line := slog.NewRecord(time.Now(), slog.LevelInfo, e.What, 0)
 	line.Add(attrs...)
 	if err := l.handler.Handle(context.Background(), line); err != nil && l.Failed != nil {

@@ -126,4 +126,9 @@ func (p instant) AskPIN(_ context.Context, q signin.PINQuestion) (signin.PINAnsw
 
 func (p instant) ChooseKey(context.Context, []signin.KeyChoice) (int, error) { return 0, nil }
 
+func (p instant) ShowSigning(ctx context.Context, _ int, _ <-chan int) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
 func (p instant) Close() {}

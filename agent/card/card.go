@@ -2,7 +2,6 @@ package card
 
 import (
 	"context"
-	"crypto"
 	"crypto/rsa"
 	"errors"
 	"strings"
@@ -36,6 +35,11 @@ type card struct {
 // are for decryption and for doors, which ask for no PIN.
 var signingSlots = []piv.Slot{piv.Authentication, piv.Signature}
 
+// keyPurposes are the slots' own, whatever their certificates say.
+var keyPurposes = map[piv.Slot]signin.KeyPurpose{
+	piv.Authentication: signin.ForAuthentication, piv.Signature: signin.ForSignatures,
+}
+
 func (m *Manager) newCardLocked(reader string, r reading) *card {
 	m.number++
 	c := &card{
@@ -59,7 +63,9 @@ func (m *Manager) newCardLocked(reader string, r reading) *card {
 			algorithm = ""
 			m.Log.Warn("a key of the card cannot be used", "reader", c.reader, "slot", slot, "err", err)
 		}
-		c.keys = append(c.keys, signin.Key{ID: slot.String(), Certificate: certificate, Algorithm: algorithm})
+		c.keys = append(c.keys, signin.Key{
+			ID: slot.String(), Certificate: certificate, Algorithm: algorithm, For: keyPurposes[slot],
+		})
 		c.slots[slot.String()] = slot
 	}
 	return c
@@ -132,28 +138,61 @@ func (c *card) Tries(ctx context.Context) (int, error) {
 // without asking the card again.
 const fullTries = 3
 
-// Sign verifies the PIN, signs, and makes the card forget the PIN.
-func (c *card) Sign(ctx context.Context, key signin.Key, pin *signin.PIN, allowLastTry bool, hash crypto.Hash, digest []byte) ([]byte, error) {
-	defer pin.Wipe()
+// Sign verifies the PIN, signs, and makes the card forget the PIN, all in one
+// transaction.
+func (c *card) Sign(ctx context.Context, req signin.CardSignRequest) ([][]byte, error) {
+	defer req.PIN.Wipe()
+	made := signatures{told: req.Signed}
 	request := piv.SignRequest{
-		Settings: c.settings, Slot: c.slots[key.ID], Public: key.Certificate.PublicKey,
-		Opts: hash, Digest: digest, AllowLastTry: allowLastTry,
+		Settings: c.settings, Slot: c.slots[req.Key.ID], Public: req.Key.Certificate.PublicKey,
+		Opts: req.Hash, Digests: req.Digests, AllowLastTry: req.AllowLastTry,
+		Signed: made.add,
 	}
-	if strings.HasPrefix(key.Algorithm, "PS") {
-		request.Opts = &rsa.PSSOptions{Hash: hash, SaltLength: rsa.PSSSaltLengthEqualsHash}
+	if strings.HasPrefix(req.Key.Algorithm, "PS") {
+		request.Opts = &rsa.PSSOptions{Hash: req.Hash, SaltLength: rsa.PSSSaltLengthEqualsHash}
 	}
-	var signature []byte // not to be read after an error: the transaction may go on
-	err := pin.Use(func(b []byte) error {
+	err := req.PIN.Use(func(b []byte) error {
 		request.PIN = b
-		return c.transact(ctx, func(tx *pcsc.Tx) (err error) {
-			signature, err = piv.Sign(ctx, tx, request)
-			return err
-		})
+		return c.transact(ctx, func(tx *pcsc.Tx) error { return piv.Sign(ctx, tx, request) })
 	})
+	c.learn(err)
+	return made.all(), err
+}
+
+// signatures are those that a transaction made until it was given up. It may
+// still go on then, and nobody hears of what it makes.
+type signatures struct {
+	told func(n int) // nil tells nobody
+
+	mu   sync.Mutex
+	made [][]byte
+	over bool
+}
+
+func (s *signatures) add(signature []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		return
+	}
+	s.made = append(s.made, signature)
+	if s.told != nil {
+		s.told(len(s.made))
+	}
+}
+
+func (s *signatures) all() [][]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
+	return s.made
+}
+
+// learn keeps what the outcome of a PIN says about the counter.
+func (c *card) learn(err error) {
 	switch e, _ := errors.AsType[*signin.Error](err); {
 	case err == nil:
 		c.setTries(max(fullTries, c.lastTries()))
-		return signature, nil
 	case errors.Is(err, signin.ErrLastTry) && c.lastTries() != signin.TriesUnknown:
 		c.setTries(1)
 	case e != nil && e.Code == signin.CodePINWrong:
@@ -161,7 +200,6 @@ func (c *card) Sign(ctx context.Context, key signin.Key, pin *signin.PIN, allowL
 	case e != nil && e.Code == signin.CodePINBlocked:
 		c.setTries(0)
 	}
-	return nil, err
 }
 
 // transact runs f in one transaction and translates its error. After a reset

@@ -88,13 +88,19 @@ func (d *desk) sign(c signin.Card, pin string, lastTry bool) ([]byte, signin.Key
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	signature, err := c.Sign(d.t.Context(), key, signin.NewPIN([]byte(pin)), lastTry, hash, digest)
-	if err == nil {
-		if _, err := token.New("https://example/1").Finish(key, hash, digest, signature); err != nil {
-			d.t.Errorf("the signature does not verify: %v", err)
+	made, err := c.Sign(d.t.Context(), signin.CardSignRequest{
+		Key: key, PIN: signin.NewPIN([]byte(pin)), AllowLastTry: lastTry, Hash: hash, Digests: [][]byte{digest},
+	})
+	if err != nil {
+		if made != nil {
+			d.t.Errorf("there are %d signatures next to %v", len(made), err)
 		}
+		return nil, key, err
 	}
-	return signature, key, err
+	if _, err := token.New("https://example/1").Finish(key, hash, digest, made[0]); err != nil {
+		d.t.Errorf("the signature does not verify: %v", err)
+	}
+	return made[0], key, nil
 }
 
 func TestTheStateFollowsServiceReadersAndCards(t *testing.T) {

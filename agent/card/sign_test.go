@@ -36,9 +36,11 @@ func TestACardThatHangsAtTheSignatureIsGivenUpAndSaysNothingLater(t *testing.T) 
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		signature, err := c.Sign(ctx, key, signin.NewPIN([]byte(virtual.DefaultPIN)), false, hash, digest)
-		if signature != nil || !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("got %x, %v", signature, err)
+		signatures, err := c.Sign(ctx, signin.CardSignRequest{
+			Key: key, PIN: signin.NewPIN([]byte(virtual.DefaultPIN)), Hash: hash, Digests: [][]byte{digest},
+		})
+		if signatures != nil || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %x, %v", signatures, err)
 		}
 		time.Sleep(10 * time.Second)
 		if card.PINVerified() {

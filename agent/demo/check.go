@@ -278,5 +278,11 @@ func (typing) AskPIN(_ context.Context, q signin.PINQuestion) (signin.PINAnswer,
 // ChooseKey takes the first.
 func (typing) ChooseKey(context.Context, []signin.KeyChoice) (int, error) { return 0, nil }
 
+// ShowSigning lets the batch go on.
+func (typing) ShowSigning(ctx context.Context, _ int, _ <-chan int) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
 // Close does nothing: there is no window.
 func (typing) Close() {}

@@ -129,8 +129,8 @@ func (p *Policy) Excluded(key signin.Key, now time.Time) string {
 	return rule
 }
 
-// exclude finds the first rule that a key does not keep. Always, it must be
-// meant for digital signatures, be of a kind that the agent can use, and be for
+// exclude finds the first rule that a key does not keep. Always, it must not be
+// the card's own for documents, must be meant for digital signatures, be of a kind that the agent can use, and be for
 // clients if it says for whom. The dates are looked at last: a certificate of
 // another kind is not made better by a renewal.
 func (r certificateRules) exclude(key signin.Key, now time.Time) (signin.Why, string) {
@@ -140,6 +140,7 @@ func (r certificateRules) exclude(key signin.Key, now time.Time) (signin.Why, st
 		why    signin.Why
 		name   string
 	}{
+		{key.For == signin.ForSignatures, signin.WhyWrongUsage, "the card keeps it for documents"},
 		{c.KeyUsage&x509.KeyUsageDigitalSignature == 0, signin.WhyWrongUsage, "it is not for digital signatures"},
 		{key.Algorithm == "", signin.WhyWrongUsage, "its key is of no kind that can be used"},
 		{c.KeyUsage&r.must != r.must, signin.WhyWrongUsage, "certificate.keyUsage"},

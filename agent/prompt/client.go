@@ -186,6 +186,7 @@ type clientDialog struct {
 	cancel context.CancelFunc
 	opened chan struct{}
 	dialog signin.Dialog
+	signed chan int // the newest number of a batch
 }
 
 // take begins to act on one frame of the agent and does not wait.
@@ -205,6 +206,22 @@ func (l *agentLink) take(f frame) error {
 			return err
 		}
 		l.ask(q.Dialog, q.ID, func(d *clientDialog) { l.chooseKey(d, q) })
+	case kindShowSigning:
+		var q signingQuestion
+		if err := f.decode(&q); err != nil {
+			return err
+		}
+		l.ask(q.Dialog, q.ID, func(d *clientDialog) {
+			if err := d.dialog.ShowSigning(d.ctx, q.Total, d.signed); err != nil {
+				l.fail(q.ID, err)
+			}
+		})
+	case kindSigned:
+		var s signed
+		if err := f.decode(&s); err != nil {
+			return err
+		}
+		l.takeSigned(s)
 	case kindClose:
 		var c closing
 		if err := f.decode(&c); err != nil {
@@ -225,7 +242,7 @@ func (l *agentLink) takeOpen(f frame) error {
 	if err := f.decode(&o); err != nil {
 		return err
 	}
-	d := &clientDialog{opened: make(chan struct{})}
+	d := &clientDialog{opened: make(chan struct{}), signed: make(chan int, 1)}
 	d.ctx, d.cancel = context.WithCancel(l.ctx)
 	l.mu.Lock()
 	l.dialogs[o.Dialog] = d
@@ -233,7 +250,7 @@ func (l *agentLink) takeOpen(f frame) error {
 	l.tasks.Go(func() {
 		defer close(d.opened)
 		dialog, err := l.prompter.Open(d.ctx, signin.About{
-			Origin: o.Origin, Purpose: o.Purpose, Holder: o.Holder, Reader: o.Reader, Lang: o.Lang})
+			Origin: o.Origin, Purpose: o.Purpose, Items: o.Items, Holder: o.Holder, Reader: o.Reader, Lang: o.Lang})
 		if err != nil {
 			l.fail(o.ID, err)
 			return
@@ -288,6 +305,21 @@ func (l *agentLink) chooseKey(d *clientDialog, q keyQuestion) {
 		return
 	}
 	_ = l.write(kindChosen, answer{ID: q.ID, Key: n})
+}
+
+// takeSigned keeps the newest number for the window. Only take calls it.
+func (l *agentLink) takeSigned(s signed) {
+	l.mu.Lock()
+	d := l.dialogs[s.Dialog]
+	l.mu.Unlock()
+	if d == nil {
+		return
+	}
+	select {
+	case <-d.signed:
+	default:
+	}
+	d.signed <- s.Count
 }
 
 // close ends a dialog. It waits for nothing: the window may still be opening.

@@ -73,7 +73,7 @@ func (d *serverDialog) show(ctx context.Context) error {
 	id := d.server.number()
 	a := d.about
 	r, err := link.call(ctx, id, kindOpen, opening{
-		ID: id, Dialog: d.number, Origin: a.Origin, Purpose: a.Purpose, Holder: a.Holder, Reader: a.Reader, Lang: a.Lang})
+		ID: id, Dialog: d.number, Origin: a.Origin, Purpose: a.Purpose, Items: a.Items, Holder: a.Holder, Reader: a.Reader, Lang: a.Lang})
 	if errors.Is(err, errTrayGone) {
 		// The server finds out a moment later: without this the same dead
 		// link would be tried again at once.
@@ -149,6 +149,31 @@ func (d *serverDialog) ChooseKey(ctx context.Context, keys []signin.KeyChoice) (
 		return 0, &signin.Error{Code: signin.CodeInternal, Err: fmt.Errorf("prompt: the tray chose key %d of %d", r.Key, len(keys))}
 	}
 	return r.Key, nil
+}
+
+// ShowSigning shows how far a batch is. When ctx ends, the window closes.
+func (d *serverDialog) ShowSigning(ctx context.Context, total int, numbers <-chan int) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		for {
+			select {
+			case n := <-numbers:
+				d.mu.Lock()
+				link := d.link
+				d.mu.Unlock()
+				if link != nil {
+					_ = link.write(kindSigned, signed{d.number, n})
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	_, err := d.call(ctx, kindShowSigning, "", func(id uint64) any {
+		return signingQuestion{ID: id, Dialog: d.number, Total: total}
+	})
+	return err
 }
 
 // Close ends the conversation and its window.

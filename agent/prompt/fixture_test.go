@@ -56,10 +56,11 @@ func (s *safeBuffer) String() string {
 
 // fakePrompter answers as its functions say and remembers what it was asked.
 type fakePrompter struct {
-	open      func(ctx context.Context, about signin.About) error
-	askPIN    func(ctx context.Context, q signin.PINQuestion) (signin.PINAnswer, error)
-	chooseKey func(ctx context.Context, keys []signin.KeyChoice) (int, error)
-	closed    chan struct{} // gets one value for each dialog's Close
+	open        func(ctx context.Context, about signin.About) error
+	askPIN      func(ctx context.Context, q signin.PINQuestion) (signin.PINAnswer, error)
+	chooseKey   func(ctx context.Context, keys []signin.KeyChoice) (int, error)
+	showSigning func(ctx context.Context, total int, signed <-chan int) error
+	closed      chan struct{} // gets one value for each dialog's Close
 }
 
 func newFake() *fakePrompter { return &fakePrompter{closed: make(chan struct{}, 16)} }
@@ -84,6 +85,10 @@ func (d *fakeDialog) AskPIN(ctx context.Context, q signin.PINQuestion) (signin.P
 
 func (d *fakeDialog) ChooseKey(ctx context.Context, keys []signin.KeyChoice) (int, error) {
 	return d.chooseKey(ctx, keys)
+}
+
+func (d *fakeDialog) ShowSigning(ctx context.Context, total int, signed <-chan int) error {
+	return d.showSigning(ctx, total, signed)
 }
 
 func (d *fakeDialog) Close() { d.once.Do(func() { d.closed <- struct{}{} }) }

@@ -30,12 +30,14 @@ const (
 
 // The kinds that the agent sends.
 const (
-	kindStatus     kind = "status"
-	kindSuperseded kind = "superseded"
-	kindOpen       kind = "open"
-	kindAskPIN     kind = "askPIN"
-	kindChooseKey  kind = "chooseKey"
-	kindClose      kind = "close"
+	kindStatus      kind = "status"
+	kindSuperseded  kind = "superseded"
+	kindOpen        kind = "open"
+	kindAskPIN      kind = "askPIN"
+	kindChooseKey   kind = "chooseKey"
+	kindShowSigning kind = "showSigning"
+	kindSigned      kind = "signed"
+	kindClose       kind = "close"
 )
 
 // The kinds that the tray sends. A pinFollows frame is followed at once by the

@@ -31,6 +31,7 @@ type opening struct {
 	Dialog  uint64         `json:"dialog"`
 	Origin  string         `json:"origin"`
 	Purpose signin.Purpose `json:"purpose"`
+	Items   int            `json:"items"`
 	Holder  string         `json:"holder"`
 	Reader  string         `json:"reader"`
 	Lang    string         `json:"lang"`
@@ -58,6 +59,20 @@ type keyChoice struct {
 	Issuer string    `json:"issuer"`
 	Expiry time.Time `json:"expiry"`
 	Reader string    `json:"reader"`
+}
+
+// signingQuestion shows how many of Total documents are signed. The only answer
+// is the person's no.
+type signingQuestion struct {
+	ID     uint64 `json:"id"`
+	Dialog uint64 `json:"dialog"`
+	Total  int    `json:"total"`
+}
+
+// signed tells the newest number.
+type signed struct {
+	Dialog uint64 `json:"dialog"`
+	Count  int    `json:"count"`
 }
 
 // closing ends a dialog and its window.

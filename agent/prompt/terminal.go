@@ -42,10 +42,12 @@ func (t *Terminal) Open(ctx context.Context, about signin.About) (signin.Dialog,
 		return nil, &signin.Error{Code: signin.CodeNoPromptUI, Err: fmt.Errorf("prompt: terminal: %w", err)}
 	}
 	_ = raw.Close()
-	purpose := "sign in"
-	if about.Purpose == signin.ToResume {
-		purpose = "carry on after your card was taken out"
-	}
+	purpose := map[signin.Purpose]string{
+		signin.ToSignIn:          "sign in",
+		signin.ToResume:          "carry on after your card was taken out",
+		signin.ToSign:            fmt.Sprintf("sign documents with your binding signature, %d in all", about.Items),
+		signin.ToShowCertificate: "show it the certificate that you sign documents with",
+	}[about.Purpose]
 	fmt.Fprintf(t.out, "\n%s asks you to %s.\n  Card:   %s\n  Reader: %s\n",
 		Printable(about.Origin), purpose, Printable(about.Holder), Printable(about.Reader))
 	d := &terminalDialog{terminal: t}
@@ -131,6 +133,28 @@ func (d *terminalDialog) ChooseKey(ctx context.Context, keys []signin.KeyChoice)
 		}
 		if number, err := strconv.Atoi(string(line[:n])); err == nil && number >= 1 && number <= len(keys) {
 			return number - 1, nil
+		}
+	}
+}
+
+// ShowSigning counts the documents. Escape is a no to the rest.
+func (d *terminalDialog) ShowSigning(ctx context.Context, total int, signed <-chan int) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		for {
+			select {
+			case n := <-signed:
+				fmt.Fprintf(d.terminal.out, "\rSigned: %d of %d", n, total)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	for {
+		var line [8]byte
+		if _, err := d.readLine(ctx, "Signing. Escape stops it.\n", line[:], false); err != nil {
+			return err
 		}
 	}
 }

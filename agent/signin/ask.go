@@ -2,52 +2,48 @@ package signin
 
 import (
 	"context"
-	"crypto"
 	"errors"
+	"sync"
 )
 
-// ask asks for the PIN until the card signs, and returns the token. The window
-// goes with the card and with the page. No lock and no transaction is held
-// while the person types; only the card's one place for a PIN operation is.
-func (s *Service) ask(ctx context.Context, j job, p proof) (Token, error) {
-	if err := s.patience.wait(ctx, j.Origin); err != nil {
-		return Token{}, ended(ctx, CodeTimedOut)
+// ask asks for the PIN until the card signs, and returns the signatures, also
+// next to an error. The window goes with the card and with the page. No lock and
+// no transaction is held while the person types; only the card's one place for a
+// PIN operation is.
+func (s *Service) ask(ctx context.Context, j job, p proof) ([][]byte, error) {
+	if err := s.patience.wait(ctx, j.origin); err != nil {
+		return nil, ended(ctx, CodeTimedOut)
 	}
 	release, err := p.card.Acquire()
 	if err != nil {
-		return Token{}, err
+		return nil, err
 	}
 	defer release()
 	ctx, stop := withCauseOn(ctx, p.card.Gone(), &Error{Code: CodeCardRemoved})
 	defer stop()
 
-	hash, digest, err := s.Tokens.Compose(p.key, j.Origin, j.Nonce)
+	hash, digests, err := j.compose(p.key)
 	if err != nil {
-		return Token{}, &Error{Code: CodeInternal, Err: err}
+		return nil, err
 	}
 	tries, err := p.card.Tries(ctx)
 	if err != nil {
-		return Token{}, closed(ctx, err)
+		return nil, closed(ctx, err)
 	}
-	signature, err := s.signWithPIN(ctx, j, p, tries, hash, digest)
-	s.patience.note(j.Origin, err)
-	if err != nil {
-		return Token{}, err
-	}
-	token, err := s.Tokens.Finish(p.key, hash, digest, signature)
-	if err != nil {
-		return Token{}, &Error{Code: CodeCardUnreadable, Err: err}
-	}
-	return token, nil
+	signatures, err := s.signWithPIN(ctx, j, p, tries, CardSignRequest{Key: p.key, Hash: hash, Digests: digests})
+	s.patience.note(j.origin, err)
+	return signatures, err
 }
 
 // signWithPIN is the conversation: one window, a PIN, and after a wrong one
 // another with the new count.
-func (s *Service) signWithPIN(ctx context.Context, j job, p proof, tries int, hash crypto.Hash, digest []byte) ([]byte, error) {
+func (s *Service) signWithPIN(ctx context.Context, j job, p proof, tries int, req CardSignRequest) ([][]byte, error) {
 	if tries == 0 {
 		return nil, &Error{Code: CodePINBlocked}
 	}
-	about := About{Origin: j.Origin, Purpose: j.purpose, Holder: p.key.Holder(), Reader: p.card.Reader(), Lang: j.Lang}
+	about := About{
+		Origin: j.origin, Purpose: j.purpose, Items: j.items, Holder: p.key.Holder(), Reader: p.card.Reader(), Lang: j.lang,
+	}
 	dialog, err := s.Prompter.Open(ctx, about)
 	if err != nil {
 		return nil, closed(ctx, err)
@@ -71,11 +67,14 @@ func (s *Service) signWithPIN(ctx context.Context, j job, p proof, tries int, ha
 			answer.PIN.Wipe()
 			return nil, &Error{Code: CodeInternal, Err: errors.New("the prompt did not ask before the last try")}
 		}
-		j.report(Progress{Phase: Signing})
-		signature, err := p.card.Sign(ctx, p.key, answer.PIN, last, hash, digest)
+		req.PIN, req.AllowLastTry = answer.PIN, last
+		signatures, err := signShown(ctx, j, p.card, dialog, req)
 		answer.PIN.Wipe()
-		if err == nil {
-			return signature, nil
+		switch {
+		case err == nil:
+			return signatures, nil
+		case len(signatures) > 0:
+			return signatures, closed(ctx, err)
 		}
 		e, _ := errors.AsType[*Error](err)
 		switch {
@@ -98,3 +97,45 @@ func (s *Service) signWithPIN(ctx context.Context, j job, p proof, tries int, ha
 		}
 	}
 }
+
+// signShown lets the card sign while the window shows how far it is, when there
+// is more than one signature to make. The person's no then ends it between two.
+func signShown(ctx context.Context, j job, card Card, dialog Dialog, req CardSignRequest) ([][]byte, error) {
+	total := len(req.Digests)
+	if total == 1 {
+		j.report(Progress{Phase: Signing})
+		return card.Sign(ctx, req)
+	}
+	j.report(Progress{Phase: Signing, Total: total})
+	signing, cancel := context.WithCancelCause(ctx)
+	shown := make(chan int, 1) // the newest number
+	var window sync.WaitGroup
+	req.Signed = func(n int) {
+		if n == 1 { // the PIN was right
+			window.Go(func() {
+				// A window that cannot show it is no reason to stop.
+				if err := dialog.ShowSigning(signing, total, shown); err != nil && CodeOf(err) == CodeCancelled {
+					cancel(err)
+				}
+			})
+		}
+		select {
+		case <-shown:
+		default:
+		}
+		shown <- n
+		if n*progressSteps/total > (n-1)*progressSteps/total {
+			j.report(Progress{Phase: Signing, Done: n, Total: total})
+		}
+	}
+	signatures, err := card.Sign(signing, req)
+	if err != nil && ctx.Err() == nil {
+		err = closed(signing, err)
+	}
+	cancel(nil)
+	window.Wait()
+	return signatures, err
+}
+
+// progressSteps is how often a page hears of a long batch.
+const progressSteps = 50

@@ -33,14 +33,28 @@ type Card interface {
 	// the code CodeBusy when another operation has it. release is called
 	// exactly once.
 	Acquire() (release func(), err error)
-	// Sign verifies the PIN, signs digest and makes the card forget the PIN,
-	// all in one transaction. It asks the tries left again before it spends
-	// one, and refuses with ErrLastTry to spend the last one unless
-	// allowLastTry is set. It uses pin up on every path.
+	// Sign verifies the PIN, signs the digests one after the other and makes
+	// the card forget the PIN. It asks the tries left again before it spends
+	// one, and refuses with ErrLastTry to spend the last one unless the request
+	// allows it. It uses the PIN up on every path.
 	//
-	// Its errors are a *Error with the codes CodePINWrong, CodePINBlocked,
-	// CodeCardRemoved, CodeCardUnreadable, CodePINNotSet, or ErrLastTry.
-	Sign(ctx context.Context, key Key, pin *PIN, allowLastTry bool, hash crypto.Hash, digest []byte) ([]byte, error)
+	// It returns the signatures that were made, in the order of the digests,
+	// also next to an error. Its errors are a *Error with the codes
+	// CodePINWrong, CodePINBlocked, CodeCardRemoved, CodeCardUnreadable,
+	// CodePINNotSet, or ErrLastTry, or the end of ctx.
+	Sign(ctx context.Context, req CardSignRequest) ([][]byte, error)
+}
+
+// CardSignRequest asks a card for signatures by one of its keys.
+type CardSignRequest struct {
+	Key          Key
+	PIN          *PIN
+	AllowLastTry bool // the person's extra yes to spending the last try
+	Hash         crypto.Hash
+	Digests      [][]byte // each of Hash's length
+	// Signed, if set, is told how many signatures there are after each one.
+	// It must not wait, and is not called once Sign has returned.
+	Signed func(n int)
 }
 
 // TriesUnknown is what Card.Tries answers for a card that does not tell.
@@ -53,7 +67,19 @@ type Key struct {
 	// Algorithm is the JWA name of the signature it makes for a sign-in,
 	// such as ES256, ES384, RS256 or PS256.
 	Algorithm string
+	// For is what the card's own structure keeps the key for. Empty where only
+	// the certificate tells.
+	For KeyPurpose
 }
+
+// KeyPurpose is what a key is for.
+type KeyPurpose string
+
+// The purposes of keys.
+const (
+	ForAuthentication KeyPurpose = "authentication"
+	ForSignatures     KeyPurpose = "signatures" // binding ones, of documents
+)
 
 // Holder is the name to show for a key: the certificate's common name.
 func (k Key) Holder() string { return k.Certificate.Subject.CommonName }
@@ -63,8 +89,10 @@ type Purpose string
 
 // The purposes.
 const (
-	ToSignIn Purpose = "signIn"
-	ToResume Purpose = "resume"
+	ToSignIn          Purpose = "signIn"
+	ToResume          Purpose = "resume"
+	ToSign            Purpose = "sign"            // documents, with a binding signature
+	ToShowCertificate Purpose = "showCertificate" // the signing one, without a PIN
 )
 
 // About is what a person must know before they type a PIN. None of it comes
@@ -72,6 +100,7 @@ const (
 type About struct {
 	Origin  string // the browser's word for who asks, in ASCII
 	Purpose Purpose
+	Items   int    // with ToSign: how many documents
 	Holder  string // of the certificate that will sign
 	Reader  string
 	Lang    string // BCP 47, may be empty: the system's language
@@ -106,6 +135,10 @@ type Dialog interface {
 	AskPIN(ctx context.Context, q PINQuestion) (PINAnswer, error)
 	// ChooseKey lets the person choose one of several keys by its number.
 	ChooseKey(ctx context.Context, keys []KeyChoice) (int, error)
+	// ShowSigning shows how many of total documents are signed, until ctx
+	// ends, and takes the newest number from signed. The person's no to the
+	// rest is CodeCancelled.
+	ShowSigning(ctx context.Context, total int, signed <-chan int) error
 	// Close ends the conversation and its window. It may be called again.
 	Close()
 }
@@ -123,6 +156,8 @@ type Rules interface {
 	// Usable says whether a certificate may sign people in at now. why is one
 	// of the Why constants when not.
 	Usable(key Key, now time.Time) (ok bool, why Why)
+	// MaySign says the same for signatures of documents.
+	MaySign(key Key, now time.Time) (ok bool, why Why)
 	// Removal is what happens to an origin's sessions when the card is out.
 	Removal(origin string) Removal
 	// SameGroup reports whether sessions of one origin may be attached to by
@@ -148,7 +183,7 @@ const (
 	RemovalSignOut RemovalAction = "signOut"
 )
 
-// Why says why a certificate may not sign people in.
+// Why says why a certificate may not be used.
 type Why string
 
 // The reasons, from the one that holds for no certificate at all to the most
@@ -158,6 +193,7 @@ const (
 	WhyExpired     Why = "expired"
 	WhyNotYetValid Why = "notYetValid"
 	WhyWrongUsage  Why = "wrongUsage"
+	WhyBothUsages  Why = "bothUsages" // for signatures: the key could sign people in as well
 	WhyWrongIssuer Why = "wrongIssuer"
 )
 
@@ -170,6 +206,18 @@ type Tokens interface {
 	// key and returns the token. A signature that does not verify is an
 	// error, never a token.
 	Finish(key Key, hash crypto.Hash, digest, signature []byte) (Token, error)
+	// Algorithms are those that a key can sign documents with, the one that
+	// fits it best first.
+	Algorithms(key Key) []Algorithm
+	// Verify checks the signature of a document's digest.
+	Verify(key Key, algorithm Algorithm, digest, signature []byte) error
+}
+
+// Algorithm is a signature algorithm by its JWA name (RFC 7518, section 3.1)
+// and the hash that belongs to it.
+type Algorithm struct {
+	Name string
+	Hash crypto.Hash
 }
 
 // Token is Web eID's authentication token (format "web-eid:1.0"), as it goes to
@@ -189,8 +237,10 @@ type Audit interface {
 
 // Event is one decision. It holds no PIN, no nonce and no token.
 type Event struct {
-	What        string // authenticate, resume
+	What        string // authenticate, resume, sign, getSigningCertificate
 	Origin      string
 	Certificate *x509.Certificate // nil when none was chosen
 	Outcome     string            // ok or an error's code
+	Items       int               // with sign: how many documents were to be signed
+	Signed      int               // and how many were
 }

@@ -3,30 +3,37 @@ package signin
 import (
 	"cmp"
 	"context"
+	"crypto"
 	"errors"
 	"slices"
 )
 
-// job is one request on its way to a token.
+// job is one request on its way to signatures.
 type job struct {
 	what    string
 	purpose Purpose
-	Request
-	report func(Progress)
+	origin  string
+	lang    string
+	items   int // with ToSign: how many documents
+	report  func(Progress)
 	// serving returns those of a card's keys that serve. With none, why says
 	// what is wrong; an empty why means that waiting for another card helps.
 	serving func([]Key) (keys []Key, why Why)
+	// compose returns what a key is to sign.
+	compose func(Key) (crypto.Hash, [][]byte, error)
+	// showKeys has the person choose even where only one key serves.
+	showKeys bool
 }
 
 // proof is what a card gave. card and key are set as soon as they are chosen.
 type proof struct {
-	card  Card
-	key   Key
-	token Token
+	card       Card
+	key        Key
+	signatures [][]byte
 }
 
-// prove waits for a card that serves, asks for the PIN and returns the token.
-// A card that is pulled on the way is waited for again.
+// prove waits for a card that serves, asks for the PIN and returns the
+// signatures. A card that is pulled before it made one is waited for again.
 func (s *Service) prove(ctx context.Context, j job) (proof, error) {
 	var last proof
 	missing := CodeNoCard
@@ -36,8 +43,8 @@ func (s *Service) prove(ctx context.Context, j job) (proof, error) {
 			return last, err
 		}
 		last = p
-		p.token, err = s.ask(ctx, j, p)
-		if CodeOf(err) == CodeCardRemoved && ctx.Err() == nil {
+		p.signatures, err = s.ask(ctx, j, p)
+		if CodeOf(err) == CodeCardRemoved && len(p.signatures) == 0 && ctx.Err() == nil {
 			missing = CodeCardRemoved
 			continue
 		}
@@ -55,9 +62,9 @@ func (s *Service) await(ctx context.Context, j job, missing Code) (proof, error)
 		switch {
 		case err != nil:
 			return proof{}, err
-		case len(found) == 1:
+		case len(found) == 1 && !j.showKeys:
 			return found[0], nil
-		case len(found) > 1:
+		case len(found) > 0:
 			p, err := s.choose(ctx, j, found)
 			if p.card != nil || err != nil {
 				return p, err
@@ -130,7 +137,7 @@ func candidates(snapshot Snapshot, serving func([]Key) ([]Key, Why)) ([]proof, C
 // when other keys serve meanwhile, and the choice has to be made anew.
 func (s *Service) choose(ctx context.Context, j job, found []proof) (proof, error) {
 	j.report(Progress{Phase: Choosing})
-	if err := s.patience.wait(ctx, j.Origin); err != nil {
+	if err := s.patience.wait(ctx, j.origin); err != nil {
 		return proof{}, ended(ctx, CodeTimedOut)
 	}
 	if !s.choosing.TryLock() {
@@ -144,7 +151,7 @@ func (s *Service) choose(ctx context.Context, j job, found []proof) (proof, erro
 	case errors.Is(err, errChanged):
 		return proof{}, nil
 	case err != nil:
-		s.patience.note(j.Origin, err)
+		s.patience.note(j.origin, err)
 		return proof{}, err
 	case n < 0 || n >= len(found):
 		return proof{}, &Error{Code: CodeInternal, Err: errors.New("the prompt chose a key that was not offered")}
@@ -153,7 +160,7 @@ func (s *Service) choose(ctx context.Context, j job, found []proof) (proof, erro
 }
 
 func (s *Service) askForKey(ctx context.Context, j job, found []proof) (int, error) {
-	dialog, err := s.Prompter.Open(ctx, About{Origin: j.Origin, Purpose: j.purpose, Lang: j.Lang})
+	dialog, err := s.Prompter.Open(ctx, About{Origin: j.origin, Purpose: j.purpose, Lang: j.lang})
 	if err != nil {
 		return 0, closed(ctx, err)
 	}

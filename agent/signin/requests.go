@@ -40,6 +40,9 @@ const (
 type Progress struct {
 	Phase     Phase
 	TriesLeft int // with WrongPIN
+	// Done and Total are with Signing, of several documents: how many are
+	// signed, and how many there are.
+	Done, Total int
 }
 
 // SessionState is how a session stands.

@@ -2,6 +2,7 @@ package signin
 
 import (
 	"context"
+	"crypto"
 	"crypto/x509"
 	"log/slog"
 	"slices"
@@ -50,32 +51,61 @@ func (s *Service) Removal(origin string) Removal { return s.Rules.Removal(origin
 // Its errors are *Error. A wait that runs out of time ends with the code of
 // what was awaited.
 func (s *Service) Authenticate(ctx context.Context, req Request, report func(Progress)) (Result, error) {
-	j := job{what: "authenticate", purpose: ToSignIn, Request: req, report: report, serving: s.usable}
-	p, err := s.prove(ctx, j)
-	s.record(j, p.key, err)
+	j := s.tokenJob("authenticate", ToSignIn, req, report)
+	j.serving = s.usable
+	p, token, err := s.token(ctx, j)
+	s.record(j, p, err)
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{Token: p.token, Session: s.sessions.begin(req.Origin, p.card, p.key)}, nil
+	return Result{Token: token, Session: s.sessions.begin(req.Origin, p.card, p.key)}, nil
+}
+
+// tokenJob is a job whose one signature becomes a token.
+func (s *Service) tokenJob(what string, purpose Purpose, req Request, report func(Progress)) job {
+	return job{
+		what: what, purpose: purpose, origin: req.Origin, lang: req.Lang, report: report,
+		compose: func(k Key) (crypto.Hash, [][]byte, error) {
+			hash, digest, err := s.Tokens.Compose(k, req.Origin, req.Nonce)
+			if err != nil {
+				return 0, nil, &Error{Code: CodeInternal, Err: err}
+			}
+			return hash, [][]byte{digest}, nil
+		},
+	}
+}
+
+// token carries out a tokenJob.
+func (s *Service) token(ctx context.Context, j job) (proof, Token, error) {
+	p, err := s.prove(ctx, j)
+	if err != nil {
+		return p, Token{}, err
+	}
+	hash, digests, err := j.compose(p.key)
+	if err != nil {
+		return p, Token{}, err
+	}
+	token, err := s.Tokens.Finish(p.key, hash, digests[0], p.signatures[0])
+	if err != nil {
+		return p, Token{}, &Error{Code: CodeCardUnreadable, Err: err}
+	}
+	return p, token, nil
 }
 
 // Resume goes on with a session whose card came back: a new PIN and a new
 // token by the very certificate that began it. It ends with CodeSessionUnknown
 // when the session ended, also while the person types.
 func (s *Service) Resume(ctx context.Context, req ResumeRequest, report func(Progress)) (Token, error) {
-	j := job{what: "resume", purpose: ToResume, Request: req.Request, report: report}
-	p, err := s.resume(ctx, req.Session, j)
-	s.record(j, p.key, err)
-	if err != nil {
-		return Token{}, err
-	}
-	return p.token, nil
+	j := s.tokenJob("resume", ToResume, req.Request, report)
+	p, token, err := s.resume(ctx, req.Session, j)
+	s.record(j, p, err)
+	return token, err
 }
 
-func (s *Service) resume(ctx context.Context, session string, j job) (proof, error) {
-	certificate, done, err := s.sessions.resumable(session, j.Origin)
+func (s *Service) resume(ctx context.Context, session string, j job) (proof, Token, error) {
+	certificate, done, err := s.sessions.resumable(session, j.origin)
 	if err != nil {
-		return proof{}, err
+		return proof{}, Token{}, err
 	}
 	ctx, stop := withCauseOn(ctx, done, &Error{Code: CodeSessionUnknown})
 	defer stop()
@@ -86,11 +116,14 @@ func (s *Service) resume(ctx context.Context, session string, j job) (proof, err
 		}
 		return s.usable(keys[i : i+1])
 	}
-	p, err := s.prove(ctx, j)
-	if err != nil {
-		return p, err
+	p, token, err := s.token(ctx, j)
+	if err == nil {
+		err = s.sessions.resumed(session, j.origin, p.card)
 	}
-	return p, s.sessions.resumed(session, j.Origin, p.card)
+	if err != nil {
+		return p, Token{}, err
+	}
+	return p, token, nil
 }
 
 // Attach joins an origin to a session that began on an earlier page. The
@@ -129,11 +162,14 @@ func (s *Service) usable(keys []Key) (usable []Key, why Why) {
 
 func binds(k Key) bool { return k.Certificate.KeyUsage&x509.KeyUsageContentCommitment != 0 }
 
-func (s *Service) record(j job, k Key, err error) {
-	e := Event{What: j.what, Origin: j.Origin, Certificate: k.Certificate, Outcome: "ok"}
+func (s *Service) record(j job, p proof, err error) {
+	e := Event{What: j.what, Origin: j.origin, Certificate: p.key.Certificate, Outcome: "ok", Items: j.items}
+	if j.items > 0 {
+		e.Signed = len(p.signatures)
+	}
 	if err != nil {
 		e.Outcome = string(CodeOf(err))
-		s.Log.Info("a request ended without a token", "what", j.what, "origin", j.Origin, "err", err)
+		s.Log.Info("a request ended early", "what", j.what, "origin", j.origin, "err", err)
 	}
 	s.Audit.Record(e)
 }

@@ -292,7 +292,7 @@ func TestEveryResumeHasALineInTheAuditLog(t *testing.T) {
 		session := b.begin()
 		p := b.resume(session)
 		asked := b.asked()
-		b.Tokens = endsSession{b, session}
+		b.Tokens = endsSession{b: b, session: session}
 		asked.Type("123456")
 		p.ends(signin.CodeSessionUnknown)
 	})
@@ -300,12 +300,9 @@ func TestEveryResumeHasALineInTheAuditLog(t *testing.T) {
 
 // endsSession ends a session when its token is made.
 type endsSession struct {
+	signintest.Tokens
 	b       *bench
 	session string
-}
-
-func (endsSession) Compose(k signin.Key, origin, nonce string) (crypto.Hash, []byte, error) {
-	return signintest.Tokens{}.Compose(k, origin, nonce)
 }
 
 func (e endsSession) Finish(signin.Key, crypto.Hash, []byte, []byte) (signin.Token, error) {

@@ -170,7 +170,7 @@ func insert(t *testing.T, card *virtual.Card) *pcsc.Card {
 func signByCard(t *testing.T, client *pcsc.Card, key signin.Key, hash crypto.Hash, digest []byte) []byte {
 	t.Helper()
 	req := piv.SignRequest{
-		Slot: piv.Authentication, Public: key.Certificate.PublicKey, Opts: hash, Digest: digest, PIN: []byte(virtual.DefaultPIN),
+		Slot: piv.Authentication, Public: key.Certificate.PublicKey, Opts: hash, Digests: [][]byte{digest}, PIN: []byte(virtual.DefaultPIN),
 	}
 	if key.ID == "9C" {
 		req.Slot = piv.Signature
@@ -185,8 +185,8 @@ func signByCard(t *testing.T, client *pcsc.Card, key signin.Key, hash crypto.Has
 			return err
 		}
 		req.Settings = card.Settings
-		signature, err = piv.Sign(t.Context(), tx, req)
-		return err
+		req.Signed = func(s []byte) { signature = s }
+		return piv.Sign(t.Context(), tx, req)
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"strings"
 
 	"github.com/cardea-agent/cardea/agent/signin"
 )
@@ -70,6 +71,35 @@ func (c *Composer) Finish(key signin.Key, hash crypto.Hash, digest, signature []
 		Format:                Format,
 		AppVersion:            c.appVersion,
 	}, nil
+}
+
+// Algorithms are those that a key can sign documents with: the one that JWA
+// binds to its curve, or the key's RSA scheme with each hash.
+func (c *Composer) Algorithms(key signin.Key) []signin.Algorithm {
+	names := []string{key.Algorithm}
+	if scheme, _, rsa := strings.Cut(key.Algorithm, "S256"); rsa && scheme != "E" {
+		names = []string{scheme + "S256", scheme + "S384", scheme + "S512"}
+	}
+	var found []signin.Algorithm
+	for _, name := range names {
+		if alg, err := lookUp(name, key.Certificate); err == nil {
+			found = append(found, signin.Algorithm{Name: name, Hash: alg.hash})
+		}
+	}
+	return found
+}
+
+// Verify checks the signature of a document's digest with the certificate's
+// public key. The error wraps ErrSignature or ErrAlgorithm.
+func (c *Composer) Verify(key signin.Key, a signin.Algorithm, digest, signature []byte) error {
+	alg, err := lookUp(a.Name, key.Certificate)
+	if err != nil {
+		return err
+	}
+	if a.Hash != alg.hash || len(digest) != alg.hash.Size() {
+		return fmt.Errorf("%w: the digest is not of %s", ErrAlgorithm, a.Name)
+	}
+	return alg.verify(key.Certificate.PublicKey, digest, signature)
 }
 
 func (a algorithm) verify(public crypto.PublicKey, digest, signature []byte) error {

@@ -24,23 +24,23 @@ var operations = map[string]func(ctx context.Context, b *bench, tx Transaction) 
 	"sign": func(ctx context.Context, b *bench, tx Transaction) error {
 		req := b.request(Authentication)
 		req.Settings.CanForget = false // found out each time
-		signature, err := Sign(ctx, tx, req)
+		signature, err := signOne(ctx, tx, req)
 		if err != nil {
 			return err
 		}
-		return verify(req.Public, req.Opts, req.Digest, signature)
+		return verify(req.Public, req.Opts, req.Digests[0], signature)
 	},
 	"sign with the signing key": func(ctx context.Context, b *bench, tx Transaction) error {
 		req := b.request(Signature)
 		req.Settings.CanForget = false
-		_, err := Sign(ctx, tx, req)
+		_, err := signOne(ctx, tx, req)
 		return err
 	},
 	"sign with a key that is not there": func(ctx context.Context, b *bench, tx Transaction) error {
 		req := b.request(Authentication)
-		req.Settings.CanForget, req.Opts, req.Digest = false, crypto.SHA256, make([]byte, 32)
+		req.Settings.CanForget, req.Opts, req.Digests = false, crypto.SHA256, [][]byte{make([]byte, 32)}
 		req.Public = virtual.NewCard(virtual.NewCA("Other CA"), virtual.P384("x")).Certificate(virtual.Authentication).PublicKey
-		if _, err := Sign(ctx, tx, req); !errors.Is(err, apdu.IncorrectP1P2) {
+		if _, err := signOne(ctx, tx, req); !errors.Is(err, apdu.IncorrectP1P2) {
 			return fmt.Errorf("key of another algorithm: %w", err)
 		}
 		return nil
@@ -191,7 +191,7 @@ func TestAResetIsAskedForOnlyWhereTheCardCannotForget(t *testing.T) {
 		d := &direct{card: b.card}
 		req := b.request(Authentication)
 		req.Settings.CanForget, req.PIN = false, []byte("000000")
-		if _, err := Sign(t.Context(), d, req); err != (WrongPIN{PIN, 2}) || d.resets > 0 {
+		if _, err := signOne(t.Context(), d, req); err != (WrongPIN{PIN, 2}) || d.resets > 0 {
 			t.Errorf("%s: a refused PIN needs no reset: %v, %d", kind, err, d.resets)
 		}
 		d.end(t)
@@ -237,7 +237,7 @@ func TestAContextThatEndsAfterTheTriesAreKnownSpendsNone(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	req := b.request(Authentication)
 	req.PIN = []byte("000000")
-	_, err := Sign(ctx, &hooked{Transaction: &direct{card: b.card}, hook: func(n int) {
+	_, err := signOne(ctx, &hooked{Transaction: &direct{card: b.card}, hook: func(n int) {
 		if n == 2 {
 			cancel()
 		}
@@ -271,7 +271,7 @@ func TestACardThatTakesForgettingForAQueryIsNotBelieved(t *testing.T) {
 		}
 		req := b.request(Authentication)
 		req.Settings, req.AllowLastTry = card.Settings, true
-		if _, err := Sign(t.Context(), ignoresP1{d}, req); err != nil {
+		if _, err := signOne(t.Context(), ignoresP1{d}, req); err != nil {
 			t.Error(err)
 		}
 		if d.resets != 1 {
@@ -285,12 +285,12 @@ func TestAPINWhoseAnswerWasLostCountsAsVerified(t *testing.T) {
 	for kind, change := range forgetting {
 		b := newBench(t, virtual.P256("Robin Example").With(change))
 		d := &direct{card: b.card}
-		_, err := Sign(t.Context(), &hooked{Transaction: d, hook: func(n int) {
+		_, err := signOne(t.Context(), &hooked{Transaction: d, hook: func(n int) {
 			if n == 4 { // VERIFY: the card does it, and the answer does not arrive
 				b.card.Script(virtual.At(1, virtual.RemoveAfter))
 			}
 		}}, SignRequest{
-			Settings: Settings{PIN: ApplicationPIN}, Slot: Authentication, Opts: crypto.SHA256, Digest: make([]byte, 32),
+			Settings: Settings{PIN: ApplicationPIN}, Slot: Authentication, Opts: crypto.SHA256, Digests: [][]byte{make([]byte, 32)},
 			Public: b.card.Certificate(virtual.Authentication).PublicKey, PIN: []byte(virtual.DefaultPIN),
 		})
 		if !errors.Is(err, virtual.ErrRemoved) || b.card.PINVerified() != (kind != "forgets") {

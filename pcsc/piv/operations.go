@@ -106,7 +106,7 @@ func TriesLeft(tx Transaction, settings Settings) (int, error) {
 	return now.left, nil
 }
 
-// SignRequest asks for one signature.
+// SignRequest asks for signatures by one key.
 type SignRequest struct {
 	Settings Settings
 	Slot     Slot
@@ -115,8 +115,10 @@ type SignRequest struct {
 	Public crypto.PublicKey
 	// Opts is a crypto.Hash, SHA-256, SHA-384 or SHA-512, for ECDSA and PKCS #1
 	// v1.5, or a *rsa.PSSOptions whose salt is as long as the hash.
-	Opts   crypto.SignerOpts
-	Digest []byte
+	Opts    crypto.SignerOpts
+	Digests [][]byte // one or more, signed in this order
+	// Signed is given each signature as soon as it is made.
+	Signed func(signature []byte) `json:"-"`
 	// PIN is 4 to 8 bytes. It is not kept and not changed: wiping it is the
 	// caller's.
 	PIN Typed
@@ -126,36 +128,58 @@ type SignRequest struct {
 
 // Sign verifies the PIN, signs and makes the card forget the PIN: SELECT, the
 // query of the tries, VERIFY, GENERAL AUTHENTICATE, and the forgetting, which
-// happens on every path once VERIFY was sent. ECDSA signatures are r || s. The
-// signature is not checked.
+// happens on every path once VERIFY was sent. Before each further digest the
+// PIN is verified again where the key insists on it (SP 800-73-4 part 1, table
+// 4b), and never after the card has refused it. ECDSA signatures are r || s.
+// The signatures are not checked.
 //
 // Before a try is spent it fails with ErrUnsupported, ErrPINForm, ErrNotPIV,
 // ErrPINNotSet, Blocked or ErrLastTry; then with WrongPIN or Blocked. When ctx
 // ends between two commands it fails with the context's error.
-func Sign(ctx context.Context, tx Transaction, req SignRequest) (signature []byte, err error) {
+func Sign(ctx context.Context, tx Transaction, req SignRequest) error {
 	if err := checkTyped(PIN, req.PIN); err != nil {
-		return nil, err
+		return err
 	}
-	o, err := newOperation(req.Slot, req.Public, req.Opts, req.Digest)
-	if err != nil {
-		return nil, err
+	if len(req.Digests) == 0 {
+		return fmt.Errorf("%w: no digest", ErrUnsupported)
+	}
+	operations := make([]operation, len(req.Digests))
+	for i, digest := range req.Digests {
+		var err error
+		if operations[i], err = newOperation(req.Slot, req.Public, req.Opts, digest); err != nil {
+			return err
+		}
 	}
 	a, err := selectApplication(tx, req.Settings.Mode)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	ref := req.Settings.PIN
 	canForget, err := a.readyForPIN(ref, req.Settings.CanForget, req.AllowLastTry)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	err = a.withSecret(ctx, ref, canForget,
-		func() error { return a.sendSecrets(apdu.InsVerify, byte(ref), PIN, req.PIN) },
-		func() error { signature, err = o.do(a); return err })
-	if err != nil {
-		return nil, err
-	}
-	return signature, nil
+	verify := func() error { return a.sendSecrets(apdu.InsVerify, byte(ref), PIN, req.PIN) }
+	return a.withSecret(ctx, ref, canForget, verify, func() error {
+		for i, o := range operations {
+			if i > 0 {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				if req.Slot == Signature {
+					if err := verify(); err != nil {
+						return err
+					}
+				}
+			}
+			signature, err := o.do(a)
+			if err != nil {
+				return err
+			}
+			req.Signed(signature)
+		}
+		return nil
+	})
 }
 
 // ChangePINRequest asks for a new PIN in place of one that is known. The slices

@@ -68,7 +68,7 @@ func TestTheRightPINOnTheLastTryWithAYesSigns(t *testing.T) {
 	req.AllowLastTry = true
 	signature, err := b.sign(req)
 	if err == nil {
-		err = verify(req.Public, req.Opts, req.Digest, signature)
+		err = verify(req.Public, req.Opts, req.Digests[0], signature)
 	}
 	if err != nil {
 		t.Error(err)
@@ -318,7 +318,7 @@ func TestAPINIsInNoErrorAndNoBufferAfterwards(t *testing.T) {
 		"sign": func(ctx context.Context, b *bench, tx Transaction) error {
 			req := b.request(Authentication)
 			req.PIN = []byte(pin)
-			_, err := Sign(ctx, tx, req)
+			_, err := signOne(ctx, tx, req)
 			return err
 		},
 		"change": func(ctx context.Context, _ *bench, tx Transaction) error {

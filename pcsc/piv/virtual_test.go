@@ -69,10 +69,19 @@ func (b *bench) inspect() Card {
 func (b *bench) sign(req SignRequest) (signature []byte, err error) {
 	b.t.Helper()
 	err = b.transact(func(tx Transaction) (err error) {
-		signature, err = Sign(b.t.Context(), tx, req)
+		signature, err = signOne(b.t.Context(), tx, req)
 		return err
 	})
 	return signature, err
+}
+
+// signOne is Sign for one digest.
+func signOne(ctx context.Context, tx Transaction, req SignRequest) (signature []byte, err error) {
+	req.Signed = func(s []byte) { signature = s }
+	if err := Sign(ctx, tx, req); err != nil {
+		return nil, err
+	}
+	return signature, nil
 }
 
 // request is for a signature that works: of slot, with the right PIN.
@@ -81,7 +90,7 @@ func (b *bench) request(slot Slot) SignRequest {
 	settings := Settings{PIN: ApplicationPIN, CanForget: true}
 	return SignRequest{
 		Settings: settings, Slot: slot, Public: b.card.Certificate(virtual.KeySlot(slot)).PublicKey,
-		Opts: crypto.SHA256, Digest: digestOf(crypto.SHA256, "signed"), PIN: []byte(virtual.DefaultPIN),
+		Opts: crypto.SHA256, Digests: [][]byte{digestOf(crypto.SHA256, "signed")}, PIN: []byte(virtual.DefaultPIN),
 	}
 }
 
@@ -151,10 +160,10 @@ func (b *bench) signAndVerify(card Card, slot Slot, opts crypto.SignerOpts) {
 	}
 	req := b.request(slot)
 	req.Settings, req.Public, req.Opts = card.Settings, card.Certificates[slot].PublicKey, opts
-	req.Digest = digestOf(opts.HashFunc(), "signed")
+	req.Digests = [][]byte{digestOf(opts.HashFunc(), "signed")}
 	signature, err := b.sign(req)
 	if err == nil {
-		err = verify(req.Public, opts, req.Digest, signature)
+		err = verify(req.Public, opts, req.Digests[0], signature)
 	}
 	if err != nil {
 		b.t.Errorf("slot %v, %T %v: %v", slot, opts, opts.HashFunc(), err)

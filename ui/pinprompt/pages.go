@@ -2,6 +2,7 @@ package pinprompt
 
 import (
 	"image/color"
+	"slices"
 	"strconv"
 
 	"fyne.io/fyne/v2"
@@ -40,13 +41,17 @@ func newPINPage(say *translations.Catalogue, about signin.About, q signin.PINQue
 	p.ok.Disable()
 	p.no = newButton(say.Say(translations.PINCancel), k, k.cancel)
 
-	rows := []fyne.CanvasObject{
-		heading(title(say, about.Purpose)),
-		facts(
-			fact(say.Say(translations.PINWebsite), origin(about.Origin)),
-			fact(say.Say(translations.PINHolder), value(prompt.Printable(about.Holder))),
-			fact(say.Say(translations.PINReader), value(prompt.Printable(about.Reader))),
-		),
+	known := [][2]fyne.CanvasObject{
+		fact(say.Say(translations.PINWebsite), origin(about.Origin)),
+		fact(say.Say(translations.PINHolder), value(prompt.Printable(about.Holder))),
+		fact(say.Say(translations.PINReader), value(prompt.Printable(about.Reader))),
+	}
+	if about.Purpose == signin.ToSign {
+		known = append(known, fact(say.Say(translations.PINDocuments), value(strconv.Itoa(about.Items))))
+	}
+	rows := []fyne.CanvasObject{heading(title(say, about.Purpose)), facts(known...)}
+	if about.Purpose == signin.ToSign {
+		rows = append(rows, value(say.Say(translations.PINBinding)))
 	}
 	if q.Wrong && !q.LastTry {
 		rows = append(rows, banner(theme.ColorNameError, wrongText(say, q)))
@@ -71,8 +76,11 @@ func newPINPage(say *translations.Catalogue, about signin.About, q signin.PINQue
 }
 
 func title(say *translations.Catalogue, purpose signin.Purpose) string {
-	if purpose == signin.ToResume {
+	switch purpose {
+	case signin.ToResume:
 		return say.Say(translations.PINTitleResume)
+	case signin.ToSign:
+		return say.Say(translations.PINTitleSign)
 	}
 	return say.Say(translations.PINTitleSignIn)
 }
@@ -199,11 +207,16 @@ func newKeyPage(say *translations.Catalogue, about signin.About, choices []signi
 	if p.first == nil {
 		p.first = no
 	}
-	p.whole = newSheet([]fyne.CanvasObject{
+	rows := []fyne.CanvasObject{
 		heading(say.Say(translations.ChooseTitle)),
 		facts(fact(say.Say(translations.PINWebsite), origin(about.Origin))),
 		list,
-	}, buttons(no))
+	}
+	if about.Purpose == signin.ToShowCertificate {
+		rows[0] = heading(say.Say(translations.PINTitleShow))
+		rows = slices.Insert(rows, 2, fyne.CanvasObject(value(say.Say(translations.ChooseShow))))
+	}
+	p.whole = newSheet(rows, buttons(no))
 	return p
 }
 

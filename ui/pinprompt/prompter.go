@@ -167,3 +167,24 @@ func (d *dialog) ChooseKey(ctx context.Context, choices []signin.KeyChoice) (int
 	r := d.ask(ctx, func(w *window, answer func(result)) { w.chooseKey(d.about, choices, answer) })
 	return r.key, r.err
 }
+
+// ShowSigning shows the signing page and follows the numbers until Stop or an
+// end.
+func (d *dialog) ShowSigning(ctx context.Context, total int, signed <-chan int) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r := d.ask(ctx, func(w *window, answer func(result)) {
+		page := w.showSigning(d.about, total, answer)
+		go func() {
+			for {
+				select {
+				case n := <-signed:
+					d.prompter.do(func() { page.bar.SetValue(float64(n)) })
+				case <-ctx.Done():
+					return
+				}
+			}
+		}()
+	})
+	return r.err
+}

@@ -201,7 +201,7 @@ func (s *site) prove(card *virtual.Card, origin, nonce, session string) string {
 		s.t.Fatal(err)
 	}
 	made, err := composer.Finish(key, hash, digest, sign(s.t, card, piv.SignRequest{
-		Slot: piv.Authentication, Public: cert.PublicKey, Opts: hash, Digest: digest, PIN: []byte(virtual.DefaultPIN),
+		Slot: piv.Authentication, Public: cert.PublicKey, Opts: hash, Digests: [][]byte{digest}, PIN: []byte(virtual.DefaultPIN),
 	}))
 	if err != nil {
 		s.t.Fatal(err)
@@ -228,8 +228,8 @@ func sign(t *testing.T, card *virtual.Card, req piv.SignRequest) (signature []by
 			return err
 		}
 		req.Settings = found.Settings
-		signature, err = piv.Sign(t.Context(), tx, req)
-		return err
+		req.Signed = func(s []byte) { signature = s }
+		return piv.Sign(t.Context(), tx, req)
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -15,7 +15,9 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"math/big"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -85,16 +87,36 @@ type Card struct {
 
 var insertions atomic.Uint64
 
-// NewCard returns a card with one key, the PIN 123456 and three tries.
+// NewCard returns a card with one key that signs people in, the PIN 123456 and
+// three tries.
 func NewCard(t testing.TB, holder string) *Card {
+	t.Helper()
+	return NewCardFor(t, holder, x509.KeyUsageDigitalSignature)
+}
+
+// NewCardFor returns a card with one key of another usage.
+func NewCardFor(t testing.TB, holder string, usage x509.KeyUsage) *Card {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
+	c := &Card{PIN: "123456", tries: 3, signer: key}
+	c.keys = []signin.Key{{ID: "9A", Certificate: certify(t, key, holder, usage), Algorithm: "ES256"}}
+	return c.Again()
+}
+
+// AddTwin adds a second certificate of the card's one key.
+func (c *Card) AddTwin(t testing.TB, usage x509.KeyUsage) {
+	t.Helper()
+	c.keys = append(c.keys, signin.Key{ID: "9C", Certificate: certify(t, c.signer, "Twin", usage), Algorithm: "ES256"})
+}
+
+func certify(t testing.TB, key crypto.Signer, holder string, usage x509.KeyUsage) *x509.Certificate {
+	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: holder},
-		NotBefore: time.Now().AddDate(-20, 0, 0), NotAfter: time.Now().AddDate(20, 0, 0), KeyUsage: x509.KeyUsageDigitalSignature,
+		NotBefore: time.Now().AddDate(-20, 0, 0), NotAfter: time.Now().AddDate(20, 0, 0), KeyUsage: usage,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
@@ -104,8 +126,7 @@ func NewCard(t testing.TB, holder string) *Card {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Card{PIN: "123456", tries: 3, signer: key, keys: []signin.Key{{ID: "9A", Certificate: certificate, Algorithm: "ES256"}}}
-	return c.Again()
+	return certificate
 }
 
 // Again is the same card at its next insertion.
@@ -166,34 +187,54 @@ func (c *Card) Acquire() (func(), error) {
 	return func() { c.busy.Store(false) }, nil
 }
 
-// Sign signs when the PIN is right, and counts when it is wrong.
-func (c *Card) Sign(_ context.Context, _ signin.Key, pin *signin.PIN, allowLastTry bool, hash crypto.Hash, digest []byte) (signature []byte, err error) {
+// Sign signs when the PIN is right, and counts when it is wrong. A card that is
+// pulled meanwhile, as by Signed, signs no more.
+func (c *Card) Sign(ctx context.Context, req signin.CardSignRequest) (made [][]byte, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.calls++
-	select {
-	case <-c.gone:
-		pin.Wipe()
-		return nil, &signin.Error{Code: signin.CodeCardRemoved}
-	default:
+	if err := c.out(); err != nil {
+		req.PIN.Wipe()
+		return nil, err
 	}
-	err = pin.Use(func(b []byte) error {
+	err = req.PIN.Use(func(b []byte) error {
 		switch {
 		case c.SignError != nil:
 			return c.SignError
 		case c.tries == 0:
 			return &signin.Error{Code: signin.CodePINBlocked}
-		case (c.tries == 1 || c.DoesNotTell) && !allowLastTry:
+		case (c.tries == 1 || c.DoesNotTell) && !req.AllowLastTry:
 			return signin.ErrLastTry
 		case !bytes.Equal(b, []byte(c.PIN)):
 			c.tries--
 			return &signin.Error{Code: signin.CodePINWrong, TriesLeft: c.told()}
 		}
 		c.tries = 3
-		signature, err = c.signer.Sign(rand.Reader, digest, hash)
-		return err
+		for _, digest := range req.Digests {
+			if err := errors.Join(c.out(), ctx.Err()); err != nil {
+				return err
+			}
+			signature, err := c.signer.Sign(rand.Reader, digest, req.Hash)
+			if err != nil {
+				return err
+			}
+			made = append(made, signature)
+			if req.Signed != nil {
+				req.Signed(len(made))
+			}
+		}
+		return nil
 	})
-	return signature, err
+	return made, err
+}
+
+func (c *Card) out() error {
+	select {
+	case <-c.gone:
+		return &signin.Error{Code: signin.CodeCardRemoved}
+	default:
+		return nil
+	}
 }
 
 // Asked is one asking for a PIN that a test answers.
@@ -201,6 +242,8 @@ type Asked struct {
 	About    signin.About
 	Question signin.PINQuestion
 	Choices  []signin.KeyChoice
+	Total    int             // of a batch that is being signed; its only answer is Cancel
+	Signed   <-chan int      // and the newest number of it
 	Closed   <-chan struct{} // closed with the window
 	answer   chan answer
 }
@@ -285,6 +328,11 @@ func (d *dialog) ChooseKey(ctx context.Context, keys []signin.KeyChoice) (int, e
 	return a.choice, err
 }
 
+func (d *dialog) ShowSigning(ctx context.Context, total int, signed <-chan int) error {
+	_, err := d.ask(ctx, Asked{Total: total, Signed: signed})
+	return err
+}
+
 func (d *dialog) Close() { d.close() }
 
 // Rules are signin.Rules as values.
@@ -299,6 +347,17 @@ type Rules struct {
 func (r *Rules) Usable(k signin.Key, _ time.Time) (bool, signin.Why) {
 	why := r.Unusable[k.Holder()]
 	return why == "", why
+}
+
+// MaySign follows the certificate's usages.
+func (r *Rules) MaySign(k signin.Key, _ time.Time) (bool, signin.Why) {
+	switch u := k.Certificate.KeyUsage; {
+	case u&x509.KeyUsageContentCommitment == 0:
+		return false, signin.WhyWrongUsage
+	case u&x509.KeyUsageDigitalSignature != 0:
+		return false, signin.WhyBothUsages
+	}
+	return true, ""
 }
 func (r *Rules) Removal(string) signin.Removal { return r.Rule }
 func (r *Rules) SameGroup(a, b string) bool {
@@ -322,6 +381,13 @@ func (a *Audit) Record(e signin.Event) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.events = append(a.events, e)
+}
+
+// Events returns the events in order.
+func (a *Audit) Events() []signin.Event {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.events)
 }
 
 // Outcomes returns the outcomes in order.
@@ -351,6 +417,19 @@ func (t Tokens) Finish(k signin.Key, _ crypto.Hash, digest, signature []byte) (s
 		return signin.Token{}, t.FinishError
 	}
 	return signin.Token{UnverifiedCertificate: k.Holder(), Algorithm: k.Algorithm, Format: "test", Signature: string(signature)}, nil
+}
+
+// Algorithms are ES256 alone.
+func (Tokens) Algorithms(signin.Key) []signin.Algorithm {
+	return []signin.Algorithm{{Name: "ES256", Hash: crypto.SHA256}}
+}
+
+// Verify checks an ECDSA signature in DER, as the card here makes it.
+func (t Tokens) Verify(k signin.Key, _ signin.Algorithm, digest, signature []byte) error {
+	if public, ok := k.Certificate.PublicKey.(*ecdsa.PublicKey); !ok || !ecdsa.VerifyASN1(public, digest, signature) {
+		return errors.New("signintest: the signature does not verify")
+	}
+	return t.FinishError
 }
 
 var (
