@@ -9,23 +9,29 @@ import (
 	"github.com/cardea-agent/cardea/agent/signin"
 )
 
-// rightAuthenticate is the right that sign-ins need.
-const rightAuthenticate = "authenticate"
+// The rights that requests need.
+const (
+	rightAuthenticate = "authenticate"
+	rightSign         = "sign"
+)
 
 // capabilities are what hello announces: the methods that exist, and the
 // formats of tokens.
 var capabilities = []string{
 	protocol.MethodHello, protocol.MethodWatch, protocol.MethodAuthenticate, protocol.MethodAttach,
-	protocol.MethodResume, protocol.MethodCancel, protocol.MethodEndSession, "format:web-eid:1.0",
+	protocol.MethodResume, protocol.MethodCancel, protocol.MethodEndSession,
+	protocol.MethodGetSigningCertificate, protocol.MethodSign, "format:web-eid:1.0",
 }
 
-// handle does what one message asks. Everything but authenticate and resume is
-// done when it returns.
+// handle does what one message asks. Everything that waits for a person goes on
+// when it returns.
 func (c *connection) handle(data []byte) {
 	req, perr := protocol.ParseRequest(data)
 	switch {
 	case perr != nil:
 		c.fail(req, perr)
+	case len(data) > maxMessage && req.Method != protocol.MethodSign:
+		c.end(endTooBig)
 	case c.isRunning(req.ID):
 		c.fail(req, protocol.Invalid("id", protocol.ProblemDuplicate))
 	case c.greeted == (req.Method == protocol.MethodHello):
@@ -52,6 +58,10 @@ func (c *connection) dispatch(req protocol.Request) {
 		call(c, req, c.cancel)
 	case protocol.MethodEndSession:
 		call(c, req, c.endSession)
+	case protocol.MethodGetSigningCertificate:
+		call(c, req, c.getSigningCertificate)
+	case protocol.MethodSign:
+		call(c, req, c.sign)
 	default:
 		c.fail(req, protocol.NewError(protocol.CodeUnsupported, nil))
 	}
@@ -90,7 +100,7 @@ func (c *connection) watch(req protocol.Request, _ struct{}) {
 }
 
 func (c *connection) authenticate(req protocol.Request, p protocol.AuthenticateParams) {
-	c.start(req, p.TimeoutSeconds, func(ctx context.Context, t *task) {
+	c.start(req, rightAuthenticate, protocol.Timeout(p.TimeoutSeconds), func(ctx context.Context, t *task) {
 		result, err := c.Backend.Authenticate(ctx,
 			signin.Request{Origin: c.origin, Nonce: p.Nonce, Lang: p.Lang}, c.progress(req))
 		wanted := c.finish(req, t)
@@ -116,7 +126,7 @@ func (c *connection) authenticate(req protocol.Request, p protocol.AuthenticateP
 }
 
 func (c *connection) resume(req protocol.Request, p protocol.ResumeParams) {
-	c.start(req, p.TimeoutSeconds, func(ctx context.Context, t *task) {
+	c.start(req, rightAuthenticate, protocol.Timeout(p.TimeoutSeconds), func(ctx context.Context, t *task) {
 		token, err := c.Backend.Resume(ctx, signin.ResumeRequest{
 			Request: signin.Request{Origin: c.origin, Nonce: p.Nonce, Lang: p.Lang},
 			Session: p.Session,
@@ -181,12 +191,12 @@ func (c *connection) isRunning(id protocol.ID) bool {
 
 // start runs work beside the reading of further messages, when the origin has
 // the right to it. work calls finish once.
-func (c *connection) start(req protocol.Request, timeoutSeconds int, work func(context.Context, *task)) {
-	if rights, _ := c.Origins.Rights(c.origin); !slices.Contains(rights, rightAuthenticate) {
-		c.fail(req, protocol.NewError(signin.CodeNotPermitted, map[string]any{"right": rightAuthenticate}))
+func (c *connection) start(req protocol.Request, right string, limit time.Duration, work func(context.Context, *task)) {
+	if !c.may(c.origin, right) {
+		c.fail(req, protocol.NewError(signin.CodeNotPermitted, map[string]any{"right": right}))
 		return
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, protocol.Timeout(timeoutSeconds))
+	ctx, cancel := context.WithTimeout(c.ctx, limit)
 	t := &task{cancel: cancel}
 	c.mu.Lock()
 	full := len(c.running) >= maxRunning
@@ -203,6 +213,12 @@ func (c *connection) start(req protocol.Request, timeoutSeconds int, work func(c
 		defer cancel()
 		work(ctx, t)
 	})
+}
+
+// may reports whether an origin has a right.
+func (s *Server) may(origin, right string) bool {
+	rights, _ := s.Origins.Rights(origin)
+	return slices.Contains(rights, right)
 }
 
 // finish takes a request off the running ones and reports whether its result

@@ -99,6 +99,9 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.live.Done()
 	ws.SetReadLimit(maxMessage)
+	if s.may(origin, rightSign) {
+		ws.SetReadLimit(maxBatch)
+	}
 	raw, _ := r.Context().Value(connKey{}).(net.Conn)
 	newConnection(s, r.Context(), ws, raw, origin).serve()
 }

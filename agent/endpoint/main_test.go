@@ -59,6 +59,8 @@ type fakeBackend struct {
 	calls        atomic.Int64
 	authenticate func(context.Context, signin.Request, func(signin.Progress)) (signin.Result, error)
 	resume       func(context.Context, signin.ResumeRequest, func(signin.Progress)) (signin.Token, error)
+	certificate  func(ctx context.Context, origin, lang string) (signin.SigningCertificate, error)
+	sign         func(context.Context, signin.SignRequest, func(signin.Progress)) (signin.SignResult, error)
 	attach       func(origin, session string) (signin.SessionStanding, <-chan signin.SessionEvent, func(), error)
 
 	mu       sync.Mutex
@@ -95,6 +97,16 @@ func (b *fakeBackend) Authenticate(ctx context.Context, req signin.Request, prog
 func (b *fakeBackend) Resume(ctx context.Context, req signin.ResumeRequest, progress func(signin.Progress)) (signin.Token, error) {
 	b.calls.Add(1)
 	return b.resume(ctx, req, progress)
+}
+
+func (b *fakeBackend) GetSigningCertificate(ctx context.Context, origin, lang string, _ func(signin.Progress)) (signin.SigningCertificate, error) {
+	b.calls.Add(1)
+	return b.certificate(ctx, origin, lang)
+}
+
+func (b *fakeBackend) Sign(ctx context.Context, req signin.SignRequest, progress func(signin.Progress)) (signin.SignResult, error) {
+	b.calls.Add(1)
+	return b.sign(ctx, req, progress)
 }
 
 func (b *fakeBackend) Attach(origin, session string) (signin.SessionStanding, <-chan signin.SessionEvent, func(), error) {

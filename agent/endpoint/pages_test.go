@@ -21,7 +21,7 @@ func TestHelloTellsWhatThePageReached(t *testing.T) {
 	p, _ := s.dial(t, good)
 	p.send(`{"jsonrpc":"2.0","id":7,"method":"hello","params":{"client":"test/1","protocol":1}}`)
 	p.expect(`{"jsonrpc":"2.0","id":7,"result":{"agent":"1.2.3","protocol":1,` +
-		`"capabilities":["hello","watch","authenticate","attach","resume","cancel","endSession","format:web-eid:1.0"],` +
+		`"capabilities":["hello","watch","authenticate","attach","resume","cancel","endSession","getSigningCertificate","sign","format:web-eid:1.0"],` +
 		`"origin":"https://good.example","removal":{"action":"lock","graceSeconds":90}}}`)
 	p.ask("hello", `{"client":"test/1","protocol":1}`)
 	p.expectError("1", signin.CodeInvalidRequest, `"problem":"order"`)
@@ -60,8 +60,8 @@ func TestBadMessagesAreRefusedByNameAndTouchNoCard(t *testing.T) {
 		{auth(`{"nonce":"` + strings.Repeat("A", 132) + `"}`), "1", signin.CodeInvalidRequest, `"field":"nonce","problem":"badValue"`},
 		{auth(`{"nonce":"` + nonce + `","timeoutSeconds":601}`), "1", signin.CodeInvalidRequest, `"field":"timeoutSeconds"`},
 		{`{"jsonrpc":"2.0","id":1,"method":"watch","params":{"x":1}}`, "1", signin.CodeInvalidRequest, `"field":"x","problem":"unknown"`},
-		{`{"jsonrpc":"2.0","id":1,"method":"sign","params":{}}`, "1", protocol.CodeUnsupported, ""},
-		{`{"jsonrpc":"2.0","id":1,"method":"getSigningCertificate","params":{}}`, "1", protocol.CodeUnsupported, ""},
+		{`{"jsonrpc":"2.0","id":1,"method":"sign","params":{}}`, "1", signin.CodeInvalidRequest, `"field":"certificate","problem":"missing"`},
+		{`{"jsonrpc":"2.0","id":1,"method":"getSigningCertificate","params":{}}`, "1", signin.CodeNotPermitted, `"right":"sign"`},
 		{`{"jsonrpc":"2.0","id":1,"method":"changePIN","params":{}}`, "1", protocol.CodeUnsupported, ""},
 		{`{"jsonrpc":"2.0","id":1,"method":"unblockPIN","params":{}}`, "1", protocol.CodeUnsupported, ""},
 		{`{"jsonrpc":"2.0","id":1,"method":"Watch","params":{}}`, "1", protocol.CodeUnsupported, ""},

@@ -26,6 +26,10 @@ type Backend interface {
 	Authenticate(ctx context.Context, req signin.Request, progress func(signin.Progress)) (signin.Result, error)
 	// Resume goes on with a session whose card came back.
 	Resume(ctx context.Context, req signin.ResumeRequest, progress func(signin.Progress)) (signin.Token, error)
+	// GetSigningCertificate lets the person choose and show a certificate.
+	GetSigningCertificate(ctx context.Context, origin, lang string, progress func(signin.Progress)) (signin.SigningCertificate, error)
+	// Sign has the person sign documents.
+	Sign(ctx context.Context, req signin.SignRequest, progress func(signin.Progress)) (signin.SignResult, error)
 	// Attach subscribes to a session. The channel is closed when the
 	// subscriber is too slow. After EventEnded nothing follows. detach ends
 	// the subscription.
@@ -69,6 +73,7 @@ const (
 	maxSilent       = 64       // connections that have not finished a handshake
 	maxHeader       = 16 << 10 // bytes
 	maxMessage      = 64 << 10 // bytes
+	maxBatch        = 1 << 20  // bytes of a sign request
 	maxRunning      = 8        // requests of one connection that wait for a person
 	headerTimeout   = 2 * time.Minute
 	pingInterval    = 30 * time.Second

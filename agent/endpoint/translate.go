@@ -71,6 +71,9 @@ func progressParams(id protocol.ID, p signin.Progress) protocol.ProgressParams {
 	if p.Phase == signin.WrongPIN && p.TriesLeft != signin.TriesUnknown {
 		params.TriesLeft = &p.TriesLeft
 	}
+	if p.Total > 0 {
+		params.Done, params.Total = &p.Done, &p.Total
+	}
 	return params
 }
 

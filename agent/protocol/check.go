@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"encoding/base64"
+	"errors"
 	"regexp"
 	"strings"
 	"time"
@@ -35,11 +36,15 @@ func Timeout(seconds int) time.Duration {
 // ValidNonce reports whether a nonce is strict base64 (RFC 4648 section 4, with
 // padding) of at least 32 bytes in 44 to 128 characters.
 func ValidNonce(nonce string) bool {
-	if len(nonce) < MinNonce || len(nonce) > MaxNonce || strings.ContainsAny(nonce, "\r\n") {
-		return false // Go's decoder skips line ends
+	return len(nonce) >= MinNonce && len(nonce) <= MaxNonce && isBase64(nonce, minNonceBytes, MaxNonce)
+}
+
+// decodeBase64 is strict: Go's decoder alone skips line ends.
+func decodeBase64(text string) ([]byte, error) {
+	if strings.ContainsAny(text, "\r\n") {
+		return nil, errors.New("base64 with a line end")
 	}
-	b, err := base64.StdEncoding.Strict().DecodeString(nonce)
-	return err == nil && len(b) >= minNonceBytes
+	return base64.StdEncoding.Strict().DecodeString(text)
 }
 
 // ValidSession reports whether a session id could be one of the agent's: 22 to
@@ -76,9 +81,14 @@ func (p ResumeParams) Check() string {
 }
 
 func checkAsking(nonce, lang string, timeoutSeconds int) string {
-	switch {
-	case !ValidNonce(nonce):
+	if !ValidNonce(nonce) {
 		return "nonce"
+	}
+	return checkPatience(lang, timeoutSeconds)
+}
+
+func checkPatience(lang string, timeoutSeconds int) string {
+	switch {
 	case !ValidLang(lang):
 		return "lang"
 	case timeoutSeconds < 0 || timeoutSeconds > MaxTimeout:

@@ -1,8 +1,10 @@
 package protocol
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -177,6 +179,54 @@ func TestEveryParamsChecksItsValues(t *testing.T) {
 	check("resume", ResumeParams{Session: testSession, Nonce: testNonce}, "")
 	check("resume", ResumeParams{Session: "a b", Nonce: testNonce}, "session")
 	check("resume", ResumeParams{Session: testSession, Nonce: "x"}, "nonce")
+	check("getSigningCertificate", GetSigningCertificateParams{Lang: "en_GB"}, "lang")
+}
+
+// signs is a batch that is right but for one change.
+func signs(change func(*SignParams)) SignParams {
+	p := SignParams{Certificate: "MIIB", Hash: "SHA-256"}
+	for i := range MaxItems {
+		p.Items = append(p.Items, SignItem{fmt.Sprint(i), testNonce})
+	}
+	change(&p)
+	return p
+}
+
+func TestABatchIsCheckedByName(t *testing.T) {
+	const digest48, digest31 = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB", "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQQ=="
+	for name, c := range map[string]struct {
+		change func(*SignParams)
+		field  string
+	}{
+		"right":                    {func(*SignParams) {}, ""},
+		"another hash":             {func(p *SignParams) { p.Hash, p.Items = "SHA-384", []SignItem{{"1", digest48}} }, ""},
+		"no certificate":           {func(p *SignParams) { p.Certificate = "" }, "certificate"},
+		"certificate in base64url": {func(p *SignParams) { p.Certificate = "MI-_" }, "certificate"},
+		"huge certificate":         {func(p *SignParams) { p.Certificate = strings.Repeat("AAAA", MaxCertificate/3+1) }, "certificate"},
+		"hash without hyphen":      {func(p *SignParams) { p.Hash = "SHA256" }, "hash"},
+		"weak hash":                {func(p *SignParams) { p.Hash = "SHA-1" }, "hash"},
+		"nothing":                  {func(p *SignParams) { p.Items = nil }, "items"},
+		"too many":                 {func(p *SignParams) { p.Items = append(p.Items, SignItem{"more", testNonce}) }, "items"},
+		"id of nothing":            {func(p *SignParams) { p.Items[7].ID = "" }, "items[7].id"},
+		"the same id twice":        {func(p *SignParams) { p.Items[9].ID = "3" }, "items[9].id"},
+		"long id":                  {func(p *SignParams) { p.Items[0].ID = strings.Repeat("a", MaxItemID+1) }, "items[0].id"},
+		"id with a line end":       {func(p *SignParams) { p.Items[0].ID = "a\n" }, "items[0].id"},
+		"short digest":             {func(p *SignParams) { p.Items[249].Digest = digest31 }, "items[249].digest"},
+		"digest of other hash":     {func(p *SignParams) { p.Items[1].Digest = digest48 }, "items[1].digest"},
+		"digest with line end":     {func(p *SignParams) { p.Items[1].Digest = testNonce + "\n" }, "items[1].digest"},
+		"language":                 {func(p *SignParams) { p.Lang = "x" }, "lang"},
+		"too long":                 {func(p *SignParams) { p.TimeoutSeconds = 601 }, "timeoutSeconds"},
+	} {
+		if got := signs(c.change).Check(); got != c.field {
+			t.Errorf("%s: field %q is wrong, want %q", name, got, c.field)
+		}
+	}
+	if got := signs(func(*SignParams) {}).Timeout(); got != MaxTimeout*time.Second {
+		t.Errorf("250 items may take %v", got)
+	}
+	if got := signs(func(p *SignParams) { p.Items = p.Items[:1] }).Timeout(); got != 122*time.Second {
+		t.Errorf("one item may take %v", got)
+	}
 }
 
 func TestCancelNamesARequestByAnyID(t *testing.T) {

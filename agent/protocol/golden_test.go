@@ -24,28 +24,32 @@ type rawNotification struct {
 
 // requests reads the params of a method and returns them as their type.
 var requests = map[string]func(jsontext.Value) (any, *Error){
-	MethodHello:        paramsAs[HelloParams],
-	MethodWatch:        paramsAs[empty],
-	MethodAuthenticate: paramsAs[AuthenticateParams],
-	MethodAttach:       paramsAs[AttachParams],
-	MethodResume:       paramsAs[ResumeParams],
-	MethodCancel:       paramsAs[CancelParams],
-	MethodEndSession:   paramsAs[EndSessionParams],
+	MethodHello:                 paramsAs[HelloParams],
+	MethodWatch:                 paramsAs[empty],
+	MethodAuthenticate:          paramsAs[AuthenticateParams],
+	MethodAttach:                paramsAs[AttachParams],
+	MethodResume:                paramsAs[ResumeParams],
+	MethodCancel:                paramsAs[CancelParams],
+	MethodEndSession:            paramsAs[EndSessionParams],
+	MethodGetSigningCertificate: paramsAs[GetSigningCertificateParams],
+	MethodSign:                  paramsAs[SignParams],
 }
 
 // answers reads a result, or the params of a notification, as its type.
 var answers = map[string]func(jsontext.Value) (any, error){
-	MethodHello:        as[HelloResult],
-	MethodWatch:        as[Snapshot],
-	MethodAuthenticate: as[AuthenticateResult],
-	MethodAttach:       as[AttachResult],
-	MethodResume:       as[ResumeResult],
-	MethodCancel:       as[empty],
-	MethodEndSession:   as[empty],
-	NotifyStatus:       as[Snapshot],
-	NotifyProgress:     as[ProgressParams],
-	NotifySession:      as[SessionParams],
-	"health":           as[Health],
+	MethodHello:                 as[HelloResult],
+	MethodWatch:                 as[Snapshot],
+	MethodAuthenticate:          as[AuthenticateResult],
+	MethodAttach:                as[AttachResult],
+	MethodResume:                as[ResumeResult],
+	MethodCancel:                as[empty],
+	MethodEndSession:            as[empty],
+	MethodGetSigningCertificate: as[GetSigningCertificateResult],
+	MethodSign:                  as[SignResult],
+	NotifyStatus:                as[Snapshot],
+	NotifyProgress:              as[ProgressParams],
+	NotifySession:               as[SessionParams],
+	"health":                    as[Health],
 }
 
 func paramsAs[T any](v jsontext.Value) (any, *Error) { return DecodeParams[T](v) }

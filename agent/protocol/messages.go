@@ -26,6 +26,9 @@ const (
 	MethodResume       = "resume"
 	MethodCancel       = "cancel"
 	MethodEndSession   = "endSession"
+
+	MethodGetSigningCertificate = "getSigningCertificate"
+	MethodSign                  = "sign"
 )
 
 // The notifications, agent to page.
@@ -104,6 +107,55 @@ type EndSessionParams struct {
 	Session string `json:"session"`
 }
 
+// GetSigningCertificateParams asks which certificate the person signs documents
+// with.
+type GetSigningCertificateParams struct {
+	Lang           string `json:"lang,omitzero"`
+	TimeoutSeconds int    `json:"timeoutSeconds,omitzero"`
+}
+
+// GetSigningCertificateResult is the certificate that the person chose to show,
+// and what its key can sign with, the best first.
+type GetSigningCertificateResult struct {
+	Certificate string   `json:"certificate"` // base64 of DER
+	Algorithms  []string `json:"algorithms"`  // JWA names; their digits are the hash's
+}
+
+// SignParams asks for binding signatures of documents, by their digests.
+type SignParams struct {
+	Certificate    string     `json:"certificate"` // base64 of DER, as getSigningCertificate gave it
+	Hash           string     `json:"hash"`        // one of Hashes
+	Items          []SignItem `json:"items"`       // 1 to MaxItems
+	Lang           string     `json:"lang,omitzero"`
+	TimeoutSeconds int        `json:"timeoutSeconds,omitzero"` // 1 to 600; 120 and two for each item when absent
+}
+
+// SignItem is one document. ID is the page's own and returns with the outcome.
+type SignItem struct {
+	ID     string `json:"id"`
+	Digest string `json:"digest"` // base64, of exactly the hash's length
+}
+
+// SignResult is what became of the items, each in one of the two lists.
+type SignResult struct {
+	Certificate string          `json:"certificate"` // base64 of DER
+	Algorithm   string          `json:"algorithm"`   // JWA name
+	Signatures  []ItemSignature `json:"signatures"`
+	Failures    []ItemFailure   `json:"failures"`
+}
+
+// ItemSignature is one signature: base64, ECDSA as r||s.
+type ItemSignature struct {
+	ID        string `json:"id"`
+	Signature string `json:"signature"`
+}
+
+// ItemFailure is the code of the error that kept an item from being signed.
+type ItemFailure struct {
+	ID   string `json:"id"`
+	Code string `json:"code"` // one of Errors
+}
+
 // Snapshot is what a page may know about readers and cards before a PIN: no
 // holder and no certificate.
 type Snapshot struct {
@@ -132,6 +184,8 @@ type ProgressParams struct {
 	ID        ID           `json:"id"`
 	Phase     signin.Phase `json:"phase"`
 	TriesLeft *int         `json:"triesLeft,omitempty"` // with wrongPIN, where the card tells
+	Done      *int         `json:"done,omitempty"`      // with signing of several documents: how many are signed
+	Total     *int         `json:"total,omitempty"`     // and how many there are
 }
 
 // SessionParams tells what happened to a session.

@@ -160,11 +160,11 @@ var Errors = map[signin.Code]ErrorRow{
 	},
 	signin.CodeNoUsableCertificate: {
 		By: ByAgent, Who: WhoCardIssuer, Retry: false, Number: numberAgent,
-		Message: "The card holds no certificate that may be used to sign in.",
+		Message: "The card holds no certificate that may be used for this.",
 		Params: []Param{{Name: "why", Type: "string", Values: []string{
-			string(signin.WhyNone), string(signin.WhyExpired), string(signin.WhyNotYetValid), string(signin.WhyWrongUsage), string(signin.WhyWrongIssuer),
+			string(signin.WhyNone), string(signin.WhyExpired), string(signin.WhyNotYetValid), string(signin.WhyWrongUsage), string(signin.WhyBothUsages), string(signin.WhyWrongIssuer),
 		}, Meaning: "the reason of the certificate that came nearest"}},
-		Meaning: "The card was read, but none of its certificates may sign people in: there is none, or it has expired, is not valid yet, is for another usage, or comes from an issuer that the policy does not accept.",
+		Meaning: "The card was read, but none of its certificates may do what was asked for, signing in or signing documents: there is none, or it has expired, is not valid yet, is for another usage, or comes from an issuer that the policy does not accept. `bothUsages`: a key that can also sign people in signs no documents.",
 		Fix:     "The card issuer renews the certificate or the card. With `wrongUsage` and `wrongIssuer` the administrator checks the policy too.",
 	},
 	signin.CodePINWrong: {

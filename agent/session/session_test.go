@@ -34,7 +34,8 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
-	origin = "https://portal.example"
+	origin  = "https://portal.example"
+	signing = "https://documents.example" // may have documents signed as well
 	// canary is the PIN of every card here. It must be nowhere but in the
 	// prompt's one frame and on the card.
 	canary = "90817263"
@@ -50,6 +51,9 @@ group = "ward"
 [[origin]]
 url = "https://notes.example"
 group = "ward"
+[[origin]]
+url = "` + signing + `"
+rights = ["authenticate", "sign"]
 `
 
 // journal keeps every byte that could betray a PIN.

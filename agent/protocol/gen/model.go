@@ -29,6 +29,8 @@ var methods = []method{
 	{protocol.MethodResume, protocol.ResumeParams{}, protocol.ResumeResult{}},
 	{protocol.MethodCancel, protocol.CancelParams{}, nil},
 	{protocol.MethodEndSession, protocol.EndSessionParams{}, nil},
+	{protocol.MethodGetSigningCertificate, protocol.GetSigningCertificateParams{}, protocol.GetSigningCertificateResult{}},
+	{protocol.MethodSign, protocol.SignParams{}, protocol.SignResult{}},
 }
 
 // notification is one message without an answer.

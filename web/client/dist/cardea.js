@@ -24,7 +24,7 @@ var errors = {
   noPromptUI: { who: "admin", retry: true, message: "Cardea could not show its PIN window." },
   noReader: { who: "user", retry: true, message: "No card reader is connected." },
   noService: { who: "user", retry: true, message: "The smartcard service of this computer does not answer." },
-  noUsableCertificate: { who: "card-issuer", retry: false, message: "The card holds no certificate that may be used to sign in." },
+  noUsableCertificate: { who: "card-issuer", retry: false, message: "The card holds no certificate that may be used for this." },
   notPermitted: { who: "site", retry: false, message: "This site may not do that." },
   notRunning: { who: "user", retry: true, message: "Cardea does not answer on this computer." },
   originRefused: { who: "admin", retry: true, message: "Cardea does not accept this site." },
@@ -426,6 +426,22 @@ var Cardea = class {
     }
     return result;
   }
+  /** Lets the person choose the certificate they sign documents with. No PIN is asked for. */
+  async getSigningCertificate(options = {}) {
+    const connection = await this.open(options.signal);
+    return connection.call("getSigningCertificate", ask(options), asking(options));
+  }
+  /**
+   * Signs documents by their digests, all with one PIN. `certificate` is what
+   * getSigningCertificate gave, `hash` the hash of one of its algorithms:
+   * "SHA-256" for ES256. It resolves also when some were not signed, as when the
+   * card was taken out; it rejects when none was.
+   */
+  async sign(certificate, hash, items, options = {}) {
+    const connection = await this.open(options.signal);
+    const longest = Math.min(600, defaultSeconds + 2 * items.length);
+    return connection.call("sign", { certificate, hash, items, ...ask(options) }, asking(options, longest));
+  }
   /** Ends a session, as when the person signs out. */
   async endSession(session, options = {}) {
     const connection = await this.open(options.signal);
@@ -610,11 +626,11 @@ function ask(options) {
     ...options.timeoutSeconds === void 0 ? {} : { timeoutSeconds: options.timeoutSeconds }
   };
 }
-function asking(options) {
+function asking(options, longest = defaultSeconds) {
   const { onProgress, signal, timeoutSeconds } = options;
   return {
     signal,
-    timeout: (timeoutSeconds ?? defaultSeconds) * 1e3 + graceForAnswer,
+    timeout: (timeoutSeconds ?? longest) * 1e3 + graceForAnswer,
     onProgress: onProgress && (({ id: _, ...progress }) => onProgress(progress))
   };
 }

@@ -24,7 +24,7 @@ var errors = {
   noPromptUI: { who: "admin", retry: true, message: "Cardea could not show its PIN window." },
   noReader: { who: "user", retry: true, message: "No card reader is connected." },
   noService: { who: "user", retry: true, message: "The smartcard service of this computer does not answer." },
-  noUsableCertificate: { who: "card-issuer", retry: false, message: "The card holds no certificate that may be used to sign in." },
+  noUsableCertificate: { who: "card-issuer", retry: false, message: "The card holds no certificate that may be used for this." },
   notPermitted: { who: "site", retry: false, message: "This site may not do that." },
   notRunning: { who: "user", retry: true, message: "Cardea does not answer on this computer." },
   originRefused: { who: "admin", retry: true, message: "Cardea does not accept this site." },
@@ -426,6 +426,22 @@ var Cardea = class {
     }
     return result;
   }
+  /** Lets the person choose the certificate they sign documents with. No PIN is asked for. */
+  async getSigningCertificate(options2 = {}) {
+    const connection = await this.open(options2.signal);
+    return connection.call("getSigningCertificate", ask(options2), asking(options2));
+  }
+  /**
+   * Signs documents by their digests, all with one PIN. `certificate` is what
+   * getSigningCertificate gave, `hash` the hash of one of its algorithms:
+   * "SHA-256" for ES256. It resolves also when some were not signed, as when the
+   * card was taken out; it rejects when none was.
+   */
+  async sign(certificate, hash, items, options2 = {}) {
+    const connection = await this.open(options2.signal);
+    const longest = Math.min(600, defaultSeconds + 2 * items.length);
+    return connection.call("sign", { certificate, hash, items, ...ask(options2) }, asking(options2, longest));
+  }
   /** Ends a session, as when the person signs out. */
   async endSession(session, options2 = {}) {
     const connection = await this.open(options2.signal);
@@ -610,11 +626,11 @@ function ask(options2) {
     ...options2.timeoutSeconds === void 0 ? {} : { timeoutSeconds: options2.timeoutSeconds }
   };
 }
-function asking(options2) {
+function asking(options2, longest = defaultSeconds) {
   const { onProgress, signal, timeoutSeconds } = options2;
   return {
     signal,
-    timeout: (timeoutSeconds ?? defaultSeconds) * 1e3 + graceForAnswer,
+    timeout: (timeoutSeconds ?? longest) * 1e3 + graceForAnswer,
     onProgress: onProgress && (({ id: _, ...progress }) => onProgress(progress))
   };
 }
@@ -680,9 +696,7 @@ async function authenticate(challengeNonce, actionOptions) {
 }
 function getSigningCertificate(actionOptions) {
   return withClient(async (cardea) => {
-    const { lang } = ask2(actionOptions);
-    const result = await cardea.request("getSigningCertificate", lang === void 0 ? {} : { lang }, { timeout: patience(actionOptions) });
-    const { certificate, algorithms } = result;
+    const { certificate, algorithms } = await cardea.getSigningCertificate(ask2(actionOptions));
     return { certificate, supportedSignatureAlgorithms: algorithms.map(signatureAlgorithm) };
   });
 }
@@ -691,10 +705,7 @@ async function sign(certificate, hash, hashFunction, actionOptions) {
   required(hash, "sign", "hash");
   required(hashFunction, "sign", "hashFunction");
   return withClient(async (cardea) => {
-    const { lang } = ask2(actionOptions);
-    const params = { certificate, hash: hashFunction, items: [{ id: "1", digest: hash }], ...lang === void 0 ? {} : { lang } };
-    const result = await cardea.request("sign", params, { timeout: patience(actionOptions) });
-    const { algorithm, signatures, failures } = result;
+    const { algorithm, signatures, failures } = await cardea.sign(certificate, hashFunction, [{ id: "1", digest: hash }], ask2(actionOptions));
     const signature = signatures[0]?.signature;
     if (signature === void 0) {
       throw new CardeaError(failures[0]?.code ?? "internal", { incident: "" });
@@ -728,9 +739,6 @@ function ask2(options2 = {}) {
 }
 function seconds(options2) {
   return Math.min(600, Math.max(1, Math.ceil((options2.userInteractionTimeout ?? 12e4) / 1e3)));
-}
-function patience(options2 = {}) {
-  return seconds(options2) * 1e3;
 }
 function required(value, name, parameter) {
   if (!value) {

@@ -4,7 +4,7 @@ import { CardeaError, cancelled } from "./errors.ts";
 import { Listeners } from "./listeners.ts";
 import { openSocket } from "./open.ts";
 import { defaultPort, protocolVersion } from "./protocol.ts";
-import type { AttachResult, AuthenticateResult, HelloResult, ProgressParams, RemovalAction, ResumeResult, SessionParams, Snapshot } from "./protocol.ts";
+import type { AttachResult, AuthenticateResult, GetSigningCertificateResult, HelloResult, ProgressParams, RemovalAction, ResumeResult, SessionParams, SignItem, SignResult, Snapshot } from "./protocol.ts";
 import { browser, loopbackPermission } from "./scope.ts";
 import type { Scope } from "./scope.ts";
 
@@ -121,6 +121,24 @@ export class Cardea {
       this.sessions.add(session);
     }
     return result;
+  }
+
+  /** Lets the person choose the certificate they sign documents with. No PIN is asked for. */
+  async getSigningCertificate(options: AskOptions = {}): Promise<GetSigningCertificateResult> {
+    const connection = await this.open(options.signal);
+    return connection.call("getSigningCertificate", ask(options), asking(options));
+  }
+
+  /**
+   * Signs documents by their digests, all with one PIN. `certificate` is what
+   * getSigningCertificate gave, `hash` the hash of one of its algorithms:
+   * "SHA-256" for ES256. It resolves also when some were not signed, as when the
+   * card was taken out; it rejects when none was.
+   */
+  async sign(certificate: string, hash: string, items: SignItem[], options: AskOptions = {}): Promise<SignResult> {
+    const connection = await this.open(options.signal);
+    const longest = Math.min(600, defaultSeconds + 2 * items.length);
+    return connection.call("sign", { certificate, hash, items, ...ask(options) }, asking(options, longest));
   }
 
   /** Ends a session, as when the person signs out. */
@@ -319,11 +337,11 @@ function ask(options: AskOptions): { lang?: string; timeoutSeconds?: number } {
   };
 }
 
-function asking(options: AskOptions): CallOptions {
+function asking(options: AskOptions, longest = defaultSeconds): CallOptions {
   const { onProgress, signal, timeoutSeconds } = options;
   return {
     signal,
-    timeout: (timeoutSeconds ?? defaultSeconds) * 1000 + graceForAnswer,
+    timeout: (timeoutSeconds ?? longest) * 1000 + graceForAnswer,
     onProgress: onProgress && (({ id: _, ...progress }) => onProgress(progress)),
   };
 }

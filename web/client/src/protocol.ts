@@ -99,10 +99,52 @@ export interface EndSessionParams {
   session: string;
 }
 
+export interface GetSigningCertificateParams {
+  lang?: string;
+  timeoutSeconds?: number;
+}
+
+export interface GetSigningCertificateResult {
+  certificate: string;
+  algorithms: string[];
+}
+
+export interface SignParams {
+  certificate: string;
+  hash: string;
+  items: SignItem[];
+  lang?: string;
+  timeoutSeconds?: number;
+}
+
+export interface SignItem {
+  id: string;
+  digest: string;
+}
+
+export interface SignResult {
+  certificate: string;
+  algorithm: string;
+  signatures: ItemSignature[];
+  failures: ItemFailure[];
+}
+
+export interface ItemSignature {
+  id: string;
+  signature: string;
+}
+
+export interface ItemFailure {
+  id: string;
+  code: string;
+}
+
 export interface ProgressParams {
   id: string | number;
   phase: Phase;
   triesLeft?: number;
+  done?: number;
+  total?: number;
 }
 
 export interface SessionParams {
@@ -141,6 +183,8 @@ export interface Methods {
   resume: { params: ResumeParams; result: ResumeResult };
   cancel: { params: CancelParams; result: Record<string, never> };
   endSession: { params: EndSessionParams; result: Record<string, never> };
+  getSigningCertificate: { params: GetSigningCertificateParams; result: GetSigningCertificateResult };
+  sign: { params: SignParams; result: SignResult };
 }
 
 /** The notifications, agent to page. */
@@ -172,7 +216,7 @@ export interface ErrorParams {
   noPromptUI: {};
   noReader: {};
   noService: {};
-  noUsableCertificate: { why: "none" | "expired" | "notYetValid" | "wrongUsage" | "wrongIssuer" };
+  noUsableCertificate: { why: "none" | "expired" | "notYetValid" | "wrongUsage" | "bothUsages" | "wrongIssuer" };
   notPermitted: { right: "authenticate" | "sign" | "managePIN" };
   notRunning: {};
   originRefused: {};
@@ -207,7 +251,7 @@ export const errors: { readonly [C in Code]: { readonly who: Who; readonly retry
   noPromptUI: { who: "admin", retry: true, message: "Cardea could not show its PIN window." },
   noReader: { who: "user", retry: true, message: "No card reader is connected." },
   noService: { who: "user", retry: true, message: "The smartcard service of this computer does not answer." },
-  noUsableCertificate: { who: "card-issuer", retry: false, message: "The card holds no certificate that may be used to sign in." },
+  noUsableCertificate: { who: "card-issuer", retry: false, message: "The card holds no certificate that may be used for this." },
   notPermitted: { who: "site", retry: false, message: "This site may not do that." },
   notRunning: { who: "user", retry: true, message: "Cardea does not answer on this computer." },
   originRefused: { who: "admin", retry: true, message: "Cardea does not accept this site." },

@@ -95,9 +95,7 @@ export async function authenticate(challengeNonce: string, actionOptions?: Actio
 /** The certificate that the person signs with. */
 export function getSigningCertificate(actionOptions?: ActionOptions): Promise<LibraryGetSigningCertificateResponse> {
   return withClient(async (cardea) => {
-    const { lang } = ask(actionOptions);
-    const result = await cardea.request("getSigningCertificate", lang === undefined ? {} : { lang }, { timeout: patience(actionOptions) });
-    const { certificate, algorithms } = result as { certificate: string; algorithms: string[] };
+    const { certificate, algorithms } = await cardea.getSigningCertificate(ask(actionOptions));
     return { certificate, supportedSignatureAlgorithms: algorithms.map(signatureAlgorithm) };
   });
 }
@@ -108,13 +106,10 @@ export async function sign(certificate: string, hash: string, hashFunction: stri
   required(hash, "sign", "hash");
   required(hashFunction, "sign", "hashFunction");
   return withClient(async (cardea) => {
-    const { lang } = ask(actionOptions);
-    const params = { certificate, hash: hashFunction, items: [{ id: "1", digest: hash }], ...(lang === undefined ? {} : { lang }) };
-    const result = await cardea.request("sign", params, { timeout: patience(actionOptions) });
-    const { algorithm, signatures, failures } = result as { algorithm: string; signatures: { signature: string }[]; failures: { code: Code }[] };
+    const { algorithm, signatures, failures } = await cardea.sign(certificate, hashFunction, [{ id: "1", digest: hash }], ask(actionOptions));
     const signature = signatures[0]?.signature;
     if (signature === undefined) {
-      throw new CardeaError(failures[0]?.code ?? "internal", { incident: "" });
+      throw new CardeaError((failures[0]?.code ?? "internal") as Code, { incident: "" });
     }
     return { signature, signatureAlgorithm: signatureAlgorithm(algorithm) };
   });
@@ -148,10 +143,6 @@ function ask(options: ActionOptions = {}): AskOptions {
 
 function seconds(options: ActionOptions): number {
   return Math.min(600, Math.max(1, Math.ceil((options.userInteractionTimeout ?? 120_000) / 1000)));
-}
-
-function patience(options: ActionOptions = {}): number {
-  return seconds(options) * 1000;
 }
 
 function required(value: string, name: string, parameter: string): void {

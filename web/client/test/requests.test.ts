@@ -26,6 +26,17 @@ test("resume, attach and endSession carry the session", async (t) => {
   assert.deepEqual((await agent.saw("endSession")).params, golden("endSession.request").params);
 });
 
+test("documents are signed with the certificate that the person showed", async (t) => {
+  const agent = await startAgent(t);
+  const cardea = await connectTo(t, agent);
+  const { certificate, algorithms } = await cardea.getSigningCertificate({ lang: "cy", timeoutSeconds: 60 });
+  assert.deepEqual({ certificate, algorithms }, golden("getSigningCertificate.response").result);
+  assert.deepEqual((await agent.saw("getSigningCertificate")).params, golden("getSigningCertificate.request.full").params);
+  const { hash, items } = golden("sign.request").params;
+  assert.deepEqual(await cardea.sign(certificate, hash, items), golden("sign.response").result);
+  assert.deepEqual((await agent.saw("sign")).params, golden("sign.request").params);
+});
+
 test("progress goes to its own request", async (t) => {
   const agent = await startAgent(t, {
     authenticate: (message, peer) => {

@@ -43,8 +43,8 @@ test("an agent that cannot sign says so itself", async (t) => {
   const agent = await start(t, { getSigningCertificate: unsupported, sign: unsupported });
   await assert.rejects(webeid.getSigningCertificate({ lang: "en" }), { code: "unsupported" });
   await assert.rejects(webeid.sign("Y2VydA==", "aGFzaA==", "SHA-256"), { code: "unsupported" });
-  assert.deepEqual((await agent.saw("getSigningCertificate")).params, { lang: "en" });
-  assert.deepEqual((await agent.saw("sign")).params, { certificate: "Y2VydA==", hash: "SHA-256", items: [{ id: "1", digest: "aGFzaA==" }] });
+  assert.deepEqual((await agent.saw("getSigningCertificate")).params, { lang: "en", timeoutSeconds: 120 });
+  assert.deepEqual((await agent.saw("sign")).params, { certificate: "Y2VydA==", hash: "SHA-256", items: [{ id: "1", digest: "aGFzaA==" }], timeoutSeconds: 120 });
 });
 
 test("an agent that can sign is understood", async (t) => {

@@ -1,7 +1,7 @@
 import { Connection } from "./connection.ts";
 import type { CallOptions } from "./connection.ts";
 import { CardeaError } from "./errors.ts";
-import type { AttachResult, AuthenticateResult, HelloResult, ProgressParams, RemovalAction, ResumeResult, SessionParams, Snapshot } from "./protocol.ts";
+import type { AttachResult, AuthenticateResult, GetSigningCertificateResult, HelloResult, ProgressParams, RemovalAction, ResumeResult, SessionParams, SignItem, SignResult, Snapshot } from "./protocol.ts";
 import type { Scope } from "./scope.ts";
 /** Name and version of this library, as `hello` carries them. */
 export declare const library = "@cardea/client 1.0.0";
@@ -76,6 +76,15 @@ export declare class Cardea {
     resume(session: string, nonce: string, options?: AskOptions): Promise<ResumeResult>;
     /** Joins a session that an earlier page began, and hears its events from now on. */
     attach(session: string, options?: RequestOptions): Promise<AttachResult>;
+    /** Lets the person choose the certificate they sign documents with. No PIN is asked for. */
+    getSigningCertificate(options?: AskOptions): Promise<GetSigningCertificateResult>;
+    /**
+     * Signs documents by their digests, all with one PIN. `certificate` is what
+     * getSigningCertificate gave, `hash` the hash of one of its algorithms:
+     * "SHA-256" for ES256. It resolves also when some were not signed, as when the
+     * card was taken out; it rejects when none was.
+     */
+    sign(certificate: string, hash: string, items: SignItem[], options?: AskOptions): Promise<SignResult>;
     /** Ends a session, as when the person signs out. */
     endSession(session: string, options?: RequestOptions): Promise<void>;
     /** What is known of readers and cards now. */

@@ -80,10 +80,45 @@ export interface CancelParams {
 export interface EndSessionParams {
     session: string;
 }
+export interface GetSigningCertificateParams {
+    lang?: string;
+    timeoutSeconds?: number;
+}
+export interface GetSigningCertificateResult {
+    certificate: string;
+    algorithms: string[];
+}
+export interface SignParams {
+    certificate: string;
+    hash: string;
+    items: SignItem[];
+    lang?: string;
+    timeoutSeconds?: number;
+}
+export interface SignItem {
+    id: string;
+    digest: string;
+}
+export interface SignResult {
+    certificate: string;
+    algorithm: string;
+    signatures: ItemSignature[];
+    failures: ItemFailure[];
+}
+export interface ItemSignature {
+    id: string;
+    signature: string;
+}
+export interface ItemFailure {
+    id: string;
+    code: string;
+}
 export interface ProgressParams {
     id: string | number;
     phase: Phase;
     triesLeft?: number;
+    done?: number;
+    total?: number;
 }
 export interface SessionParams {
     session: string;
@@ -138,6 +173,14 @@ export interface Methods {
         params: EndSessionParams;
         result: Record<string, never>;
     };
+    getSigningCertificate: {
+        params: GetSigningCertificateParams;
+        result: GetSigningCertificateResult;
+    };
+    sign: {
+        params: SignParams;
+        result: SignResult;
+    };
 }
 /** The notifications, agent to page. */
 export interface Notifications {
@@ -174,7 +217,7 @@ export interface ErrorParams {
     noReader: {};
     noService: {};
     noUsableCertificate: {
-        why: "none" | "expired" | "notYetValid" | "wrongUsage" | "wrongIssuer";
+        why: "none" | "expired" | "notYetValid" | "wrongUsage" | "bothUsages" | "wrongIssuer";
     };
     notPermitted: {
         right: "authenticate" | "sign" | "managePIN";
