@@ -13,7 +13,6 @@ import (
 
 	"github.com/cardea-agent/cardea/agent/protocol"
 	"github.com/cardea-agent/cardea/agent/signin"
-	"github.com/cardea-agent/cardea/pcsc/apdu"
 	"github.com/cardea-agent/cardea/pcsc/virtual"
 )
 
