@@ -2,6 +2,9 @@
 // Manager follows the readers, reads each card once when it goes in, and
 // carries out the PIN operations of signin.Card.
 //
+// How to speak to a card is decided by a list (package cards, cards.toml) and
+// done by a driver: PIV cards are spoken to directly.
+//
 // The one State that people see is derived here, by one pure function from
 // facts (see derive). Errors of cards and of PC/SC become codes of signin here
 // (see translate), and nowhere else.

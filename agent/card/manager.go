@@ -4,18 +4,22 @@ import (
 	"cmp"
 	"context"
 	"crypto/x509"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/cardea-agent/cardea/agent/card/cards"
 	"github.com/cardea-agent/cardea/agent/signin"
 	"github.com/cardea-agent/cardea/pcsc"
 )
 
-// Config is what a Manager works with. Every field is required.
+// Config is what a Manager works with. Every field but List is required.
 type Config struct {
 	Driver pcsc.Driver
+	// List says how to speak to which card. Nil is the shipped one.
+	List *cards.List
 	// Usable says whether a key may sign people in.
 	Usable func(signin.Key, time.Time) (bool, signin.Why)
 	// Algorithm names the signature algorithm of a certificate's key.
@@ -49,6 +53,9 @@ type place struct {
 
 // New returns a Manager that knows nothing until Run is called.
 func New(c Config) *Manager {
+	if c.List == nil {
+		c.List = ShippedList()
+	}
 	return &Manager{
 		Config: c, places: map[string]*place{}, changed: make(chan struct{}),
 		snapshot: signin.Snapshot{State: signin.NoCard, Readers: []signin.Reader{{Pending: true}}},
@@ -133,7 +140,7 @@ func (m *Manager) emptyLocked(p *place) {
 	}
 	if c := p.card; c != nil {
 		c.leave()
-		m.parts.Go(c.connection.Close)
+		m.parts.Go(c.spoken.close)
 	}
 	p.cancel, p.card, p.status = nil, nil, ""
 }
@@ -158,6 +165,9 @@ func (p *place) describeLocked() signin.Reader {
 		r.Status, r.Card, r.PIN = p.card.statusLocked(), p.card, pinState(p.card.tries)
 	case p.status != "":
 		r.Status = p.status
+	}
+	if r.Status == signin.CardUnknown {
+		r.ATR = fmt.Sprintf("% X", p.reader.ATR)
 	}
 	return r
 }

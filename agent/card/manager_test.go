@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/cardea-agent/cardea/agent/card/cards"
 	"github.com/cardea-agent/cardea/agent/policy"
 	"github.com/cardea-agent/cardea/agent/signin"
 	"github.com/cardea-agent/cardea/agent/token"
@@ -32,13 +33,23 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
+	return makeDesk(t, nil, "Reader 1")
+}
+
+// makeDesk makes a desk with readers and a card list; slot is the first reader.
+func makeDesk(t *testing.T, list *cards.List, readers ...string) *desk {
+	t.Helper()
 	rules, err := policy.Parse(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := &desk{t: t, ca: virtual.NewCA("Test CA"), pcsc: virtual.NewManager()}
-	d.slot = d.pcsc.AddReader("Reader 1")
-	d.Manager = New(Config{Driver: d.pcsc, Usable: rules.Usable, Algorithm: token.AlgorithmFor, Log: slog.New(slog.DiscardHandler)})
+	for i, name := range readers {
+		if r := d.pcsc.AddReader(name); i == 0 {
+			d.slot = r
+		}
+	}
+	d.Manager = New(Config{Driver: d.pcsc, List: list, Usable: rules.Usable, Algorithm: token.AlgorithmFor, Log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(context.Background())
 	stopped := make(chan error, 1)
 	go func() { stopped <- d.Run(ctx) }()
@@ -359,8 +370,9 @@ func TestAnotherProgramsResetIsSurvivedAndAnotherCardIsRecognised(t *testing.T) 
 	}
 	reset()
 	other := virtual.NewCard(d.ca, virtual.P256("Bill")).Certificate(virtual.Authentication)
-	c.keys = slices.Clone(c.keys)
-	c.keys[0].Certificate = &x509.Certificate{Raw: other.Raw, PublicKey: other.PublicKey}
+	read := c.spoken.(*pivCard)
+	read.found = slices.Clone(read.found)
+	read.found[0].Certificate = &x509.Certificate{Raw: other.Raw, PublicKey: other.PublicKey}
 	if tries, err := c.Tries(t.Context()); signin.CodeOf(err) != signin.CodeCardRemoved {
 		t.Errorf("another card answered %d, %v", tries, err)
 	}

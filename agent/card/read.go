@@ -7,21 +7,11 @@ import (
 	"time"
 
 	"github.com/cardea-agent/cardea/agent/signin"
-	"github.com/cardea-agent/cardea/pcsc"
-	"github.com/cardea-agent/cardea/pcsc/apdu"
-	"github.com/cardea-agent/cardea/pcsc/piv"
 )
 
 // readAgain are the pauses before a card that could not be read is read again:
 // just put in, it may still slide, or another program may be reading it.
 var readAgain = []time.Duration{200 * time.Millisecond, time.Second, 5 * time.Second}
-
-// reading is the outcome of reading one card.
-type reading struct {
-	connection *pcsc.Card // nil with an error
-	info       piv.Card
-	err        error
-}
 
 // readLocked begins to read the card of a place after a pause.
 func (m *Manager) readLocked(p *place, pause time.Duration) {
@@ -40,34 +30,16 @@ func (m *Manager) readLocked(p *place, pause time.Duration) {
 		case <-ctx.Done():
 			return
 		}
-		connection, info, err := m.read(ctx, reader)
-		if !m.take(ctx, p, reading{connection, info, err}) && connection != nil {
-			connection.Close()
+		s, err := m.read(ctx, reader)
+		if !m.take(ctx, p, s, err) && s != nil {
+			s.close()
 		}
 	})
 }
 
-// read connects to a card and reads it.
-func (m *Manager) read(ctx context.Context, reader pcsc.Reader) (*pcsc.Card, piv.Card, error) {
-	connection, err := pcsc.Connect(ctx, m.Driver, reader.Name)
-	if err != nil {
-		return nil, piv.Card{}, err
-	}
-	var info piv.Card
-	err = connection.Transact(ctx, func(tx *pcsc.Tx) (err error) {
-		info, err = piv.Inspect(ctx, tx, apdu.ModeFor(reader.ATR, tx.Protocol() == pcsc.ProtocolT1))
-		return err
-	})
-	if err != nil {
-		connection.Close()
-		return nil, piv.Card{}, err
-	}
-	return connection, info, nil
-}
-
 // take puts the outcome of a reading in its place; false when the reading was
-// cancelled meanwhile, because the card is out.
-func (m *Manager) take(ctx context.Context, p *place, r reading) bool {
+// cancelled meanwhile, because the card is out. s is nil with an error.
+func (m *Manager) take(ctx context.Context, p *place, s spoken, err error) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if ctx.Err() != nil {
@@ -76,14 +48,14 @@ func (m *Manager) take(ctx context.Context, p *place, r reading) bool {
 	p.cancel = nil
 	name, atr := p.reader.Name, hex.EncodeToString(p.reader.ATR)
 	switch {
-	case r.err == nil:
-		p.retries, p.status, p.card = 0, "", m.newCardLocked(name, r)
-	case errors.Is(r.err, piv.ErrNotPIV):
+	case err == nil:
+		p.retries, p.status, p.card = 0, "", m.newCardLocked(name, s)
+	case errors.Is(err, errUnknown):
 		p.status = signin.CardUnknown
-		m.Log.Info("the card is none that the agent can speak to", "reader", name, "atr", atr)
+		m.Log.Info("the card is none that the agent can speak to", "reader", name, "atr", atr, "kind", m.List.For(p.reader.ATR).Name)
 	default:
-		m.Log.Warn("the card cannot be read", "reader", name, "atr", atr, "err", r.err)
-		if signin.CodeOf(translate(r.err, 0)) != signin.CodeCardRemoved {
+		m.Log.Warn("the card cannot be read", "reader", name, "atr", atr, "err", err)
+		if signin.CodeOf(translate(err, 0)) != signin.CodeCardRemoved {
 			p.status = signin.CardUnreadable
 		}
 		if p.retries < len(readAgain) {

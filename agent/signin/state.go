@@ -48,4 +48,8 @@ type Reader struct {
 	// Pending is true while a card that was just put in is being read.
 	Pending bool
 	PIN     PINState
+	// ATR is what a card of status CardUnknown answered to a reset, in hex
+	// with spaces: what somebody who looks after cards needs to know of it.
+	// Empty with any other status.
+	ATR string
 }
