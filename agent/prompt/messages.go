@@ -109,13 +109,14 @@ type ReaderStatus struct {
 	PIN     signin.PINState `json:"pin"`
 	Holder  string          `json:"holder,omitzero"`
 	Expiry  time.Time       `json:"expiry,omitzero"`
+	ATR     string          `json:"atr,omitzero"` // of a card that is not known
 }
 
 // statusOf makes the wire form of a snapshot.
 func statusOf(s signin.Snapshot) Status {
 	status := Status{Revision: s.Revision, State: s.State, Readers: make([]ReaderStatus, 0, len(s.Readers))}
 	for _, r := range s.Readers {
-		reader := ReaderStatus{Name: r.Name, Keypad: r.Keypad, Status: r.Status, Pending: r.Pending, PIN: r.PIN}
+		reader := ReaderStatus{Name: r.Name, Keypad: r.Keypad, Status: r.Status, Pending: r.Pending, PIN: r.PIN, ATR: r.ATR}
 		if r.Card != nil {
 			if keys := r.Card.Keys(); len(keys) > 0 {
 				reader.Holder, reader.Expiry = keys[0].Holder(), keys[0].Certificate.NotAfter

@@ -55,6 +55,10 @@ func paramsOf(e *signin.Error) map[string]any {
 		if e.TriesLeft != signin.TriesUnknown {
 			return map[string]any{"triesLeft": e.TriesLeft}
 		}
+	case signin.CodeCardUnknown:
+		if e.ATR != "" {
+			return map[string]any{"atr": e.ATR}
+		}
 	case signin.CodeNoUsableCertificate:
 		return map[string]any{"why": e.Why}
 	case signin.CodeInvalidRequest:

@@ -101,6 +101,8 @@ func TestAUseCasesErrorKeepsItsCodeAndItsNumbers(t *testing.T) {
 		{fmt.Errorf("wrapped: %w", &signin.Error{Code: signin.CodeNoCard, Err: context.DeadlineExceeded}), "noCard", nil},
 		{fmt.Errorf("wrapped: %w", context.Canceled), "cancelled", nil},
 		{fmt.Errorf("wrapped: %w", context.DeadlineExceeded), "timedOut", nil},
+		{&signin.Error{Code: signin.CodeCardUnknown, ATR: "3B 00"}, "cardUnknown", map[string]any{"atr": "3B 00"}},
+		{&signin.Error{Code: signin.CodeCardUnknown}, "cardUnknown", nil},
 		{NewError(CodeUnsupported, nil), "unsupported", nil},
 	}
 	for _, test := range tests {

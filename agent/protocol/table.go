@@ -155,6 +155,7 @@ var Errors = map[signin.Code]ErrorRow{
 	signin.CodeCardUnknown: {
 		By: ByAgent, Who: WhoUser, Retry: true, Number: numberAgent,
 		Message: "Cardea does not know this kind of card.",
+		Params:  []Param{{Name: "atr", Type: "string", Optional: true, Meaning: "the card's answer to a reset, in hex: what the administrator needs to know of it"}},
 		Meaning: "The card in the reader is not a PIV card, and no configured module knows it. It may be another card of the user's, such as a bank card.",
 		Fix:     "The user puts the right card in. If it is the right one, the administrator configures its module.",
 	},

@@ -288,9 +288,15 @@ func TestTimeThatRunsOutEndsWithWhatWasAwaited(t *testing.T) {
 		signin.CardUnknown:    {signin.CodeCardUnknown, signin.WaitingForCard},
 	} {
 		run(t, func(b *bench) {
-			b.cards.Set(state)
+			reader := signin.Reader{Name: "Reader 1", Status: state}
+			if state == signin.CardUnknown {
+				reader.ATR = "3B 00"
+			}
+			b.cards.Set(state, reader)
 			p := b.authenticate(time.Minute)
-			p.ends(want.code)
+			if e := p.ends(want.code); e.ATR != reader.ATR {
+				t.Errorf("%s: the ATR is %q", state, e.ATR)
+			}
 			p.went(want.phase)
 		})
 	}

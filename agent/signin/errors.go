@@ -40,6 +40,7 @@ type Error struct {
 	Why       Why    // with CodeNoUsableCertificate
 	Field     string // with CodeInvalidRequest
 	Right     string // with CodeNotPermitted
+	ATR       string // with CodeCardUnknown: the card's, as in Reader; may be empty
 	Err       error
 }
 

@@ -85,9 +85,18 @@ func (s *Service) await(ctx context.Context, j job, missing Code) (proof, error)
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return proof{}, ended(ctx, awaited)
+			return proof{}, withATR(ended(ctx, awaited), snapshot)
 		}
 	}
+}
+
+// withATR says of which card an unknown one is, for those who look after cards.
+func withATR(err error, snapshot Snapshot) error {
+	i := slices.IndexFunc(snapshot.Readers, func(r Reader) bool { return r.ATR != "" })
+	if e, ok := errors.AsType[*Error](err); ok && e.Code == CodeCardUnknown && i >= 0 {
+		return &Error{Code: e.Code, ATR: snapshot.Readers[i].ATR, Err: e.Err}
+	}
+	return err
 }
 
 // awaitedFor is what a person is asked for while no card serves.

@@ -24,6 +24,7 @@ type Window struct {
 	headline *widget.RichText
 	advice   *widget.Label
 	readers  *widget.Label
+	forIT    *widget.Label
 	version  *widget.Label
 }
 
@@ -33,7 +34,8 @@ const width = 440
 func New(app fyne.App, say *translations.Catalogue, quit func()) *Window {
 	w := &Window{win: app.NewWindow(say.Say(translations.StatusTitle)),
 		icon: &canvas.Image{FillMode: canvas.ImageFillContain}, headline: widget.NewRichText(),
-		advice: wrapped(), readers: wrapped(), version: wrapped()}
+		advice: wrapped(), readers: wrapped(), forIT: wrapped(), version: wrapped()}
+	w.forIT.Selectable = true // it is long, and meant for a message to somebody
 	w.icon.SetMinSize(fyne.NewSquareSize(56))
 	w.headline.Wrapping = fyne.TextWrapWord
 	end := widget.NewButton(say.Say(translations.MenuQuit), quit)
@@ -42,6 +44,7 @@ func New(app fyne.App, say *translations.Catalogue, quit func()) *Window {
 		container.NewBorder(nil, nil, container.NewCenter(w.icon), nil, container.NewVBox(w.headline, w.advice)),
 		widget.NewSeparator(),
 		w.readers,
+		w.forIT,
 		w.version,
 		container.NewHBox(end, layout.NewSpacer(), hide))))
 	w.win.SetCloseIntercept(w.win.Hide)
@@ -72,5 +75,7 @@ func (w *Window) Update(v tray.View) {
 	w.advice.SetText(v.Advice)
 	w.readers.SetText(v.Readers)
 	w.readers.Hidden = v.Readers == ""
+	w.forIT.SetText(v.ForIT)
+	w.forIT.Hidden = v.ForIT == ""
 	w.version.SetText(v.Version)
 }

@@ -78,4 +78,5 @@ const (
 	Versions    Text = "versions"
 	StatusTitle Text = "status.title"
 	StatusClose Text = "status.close"
+	StatusForIT Text = "status.forIT"
 )

@@ -31,6 +31,7 @@ type View struct {
 	Headline string // what is
 	Advice   string // what to do next
 	Readers  string // a line for each reader
+	ForIT    string // what the people who look after cards need to know; mostly empty
 	Version  string
 }
 
@@ -72,12 +73,15 @@ func Model(r prompt.Report, version string, c *translations.Catalogue) View {
 		v.State, s = Starting, sentencesOf[Starting]
 	}
 	v.Headline, v.Advice = c.Say(s.is), c.Say(s.do)
-	var lines []string
+	var lines, forIT []string
 	for _, reader := range r.Status.Readers {
 		lines = append(lines, c.Say(translations.ReaderLine,
 			"reader", prompt.Printable(reader.Name), "what", inReader(reader, c)))
+		if reader.ATR != "" {
+			forIT = append(forIT, c.Say(translations.StatusForIT, "atr", prompt.Printable(reader.ATR)))
+		}
 	}
-	v.Readers = strings.Join(lines, "\n")
+	v.Readers, v.ForIT = strings.Join(lines, "\n"), strings.Join(forIT, "\n")
 	return v
 }
 

@@ -72,6 +72,16 @@ func TestAReadersLineSaysWhatIsInIt(t *testing.T) {
 	}
 }
 
+func TestOfACardThatIsNotKnownTheITTeamIsToldTheATR(t *testing.T) {
+	r := prompt.ReaderStatus{Name: "R", Status: signin.CardUnknown, ATR: "3B 6A 00\x1b"}
+	if got := Model(report(signin.CardUnknown, r), "1", english).ForIT; !strings.Contains(got, "IT team") || !strings.Contains(got, "ATR 3B 6A 00\uFFFD") {
+		t.Errorf("got %q", got)
+	}
+	if got := Model(report(signin.Ready, prompt.ReaderStatus{Name: "R", Status: signin.Ready, Holder: "Alex"}), "1", english).ForIT; got != "" {
+		t.Errorf("of a card that is known: %q", got)
+	}
+}
+
 func TestDifferentVersionsAreBothShown(t *testing.T) {
 	if v := Model(report(signin.Ready), "1", english).Version; strings.Contains(v, "agent") {
 		t.Errorf("the same version twice: %q", v)

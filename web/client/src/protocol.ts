@@ -203,7 +203,7 @@ export interface ErrorParams {
   busy: {};
   cancelled: {};
   cardRemoved: {};
-  cardUnknown: {};
+  cardUnknown: { atr?: string };
   cardUnreadable: {};
   internal: { incident: string };
   invalidRequest: { field?: string; problem: "syntax" | "batch" | "notObject" | "unknown" | "missing" | "duplicate" | "wrongType" | "badValue" | "order" };

@@ -196,7 +196,9 @@ export interface ErrorParams {
     busy: {};
     cancelled: {};
     cardRemoved: {};
-    cardUnknown: {};
+    cardUnknown: {
+        atr?: string;
+    };
     cardUnreadable: {};
     internal: {
         incident: string;
