@@ -11,7 +11,7 @@ import (
 // checkTrust checks validity and chain, and returns the certificate of the
 // issuer. crypto/x509 sees to signatures, path lengths, name constraints,
 // critical extensions and the extended usages that issuers are limited to.
-func (v *Verifier) checkTrust(cert *x509.Certificate, now time.Time) (*x509.Certificate, error) {
+func (v *Verifier) checkTrust(cert *x509.Certificate, now time.Time, extended x509.ExtKeyUsage) (*x509.Certificate, error) {
 	if now.Before(cert.NotBefore) {
 		return nil, refuse(CodeCertificateNotYetValid, fmt.Errorf("valid from %v", cert.NotBefore))
 	}
@@ -23,7 +23,7 @@ func (v *Verifier) checkTrust(cert *x509.Certificate, now time.Time) (*x509.Cert
 		Intermediates: v.config.Intermediates,
 		CurrentTime:   now,
 		// A certificate without the extension passes this; checkUsage decides.
-		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		KeyUsages: []x509.ExtKeyUsage{extended},
 	})
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.IncompatibleUsage {
 		return nil, refuse(CodeWrongUsage, err)
@@ -51,11 +51,17 @@ func (v *Verifier) checkUsage(cert *x509.Certificate) error {
 	case len(cert.ExtKeyUsage)+len(cert.UnknownExtKeyUsage) == 0 && !v.config.NoExtendedUsage:
 		return refuseText(CodeWrongUsage, "no extended key usage")
 	}
-	if len(v.config.Policies) == 0 {
+	return checkPolicies(cert, v.config.Policies)
+}
+
+// checkPolicies checks that a certificate carries one of the policies, if any
+// is asked for.
+func checkPolicies(cert *x509.Certificate, policies []x509.OID) error {
+	if len(policies) == 0 {
 		return nil
 	}
 	wanted := func(policy x509.OID) bool {
-		return slices.ContainsFunc(v.config.Policies, policy.Equal)
+		return slices.ContainsFunc(policies, policy.Equal)
 	}
 	if !slices.ContainsFunc(cert.Policies, wanted) {
 		return refuse(CodeWrongPolicy, fmt.Errorf("policies %v", cert.Policies))

@@ -91,9 +91,9 @@ func attribute(cert *x509.Certificate, oid asn1.ObjectIdentifier, name string) (
 	return found, nil
 }
 
-// identify reads who the holder of a trusted certificate is.
-func (v *Verifier) identify(cert *x509.Certificate) (Identity, error) {
-	id, err := v.config.UserID(cert)
+// identify reads who the holder of a trusted certificate is, by the rule userID.
+func (v *Verifier) identify(cert *x509.Certificate, userID UserID) (Identity, error) {
+	id, err := userID(cert)
 	if err == nil && (id == "" || id != strings.TrimSpace(id) || strings.ContainsFunc(id, unicode.IsControl)) {
 		err = fmt.Errorf("the user id %q is empty, has blanks around it or control characters in it", id)
 	}

@@ -136,7 +136,11 @@ func (t parsedToken) verify(alg algorithm, origin, nonce string) bool {
 		}
 		return h.Sum(nil)
 	}
-	digest := hashed(hashed([]byte(origin)), hashed([]byte(nonce)))
+	return t.verifyDigest(alg, hashed(hashed([]byte(origin)), hashed([]byte(nonce))))
+}
+
+// verifyDigest reports whether the token's key signed digest.
+func (t parsedToken) verifyDigest(alg algorithm, digest []byte) bool {
 	switch pub := t.certificate.PublicKey.(type) {
 	case *ecdsa.PublicKey:
 		// r || s, each as wide as the order (RFC 7518, section 3.4).

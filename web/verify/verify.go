@@ -50,6 +50,12 @@ type Config struct {
 	// SubjectSerialNumber, CommonNameMatching or a function of the site's own.
 	UserID UserID
 
+	// DocumentPolicies and DocumentUserID are for VerifyDocument what Policies
+	// and UserID are for sign-ins, where the card's signing certificate has
+	// others. A nil DocumentUserID is UserID.
+	DocumentPolicies []x509.OID
+	DocumentUserID   UserID
+
 	// IssuerNames gives issuing authorities another name in Identity.Issuer,
 	// by the name that x509.Certificate.Issuer.String() has for them. Give all
 	// generations of one authority one name, and people stay who they are when
@@ -94,6 +100,9 @@ func New(config Config) (*Verifier, error) {
 	}
 	if config.UserID == nil {
 		return nil, errors.New("verify: Config.UserID is missing")
+	}
+	if v.config.DocumentUserID == nil {
+		v.config.DocumentUserID = v.config.UserID
 	}
 	if v.nonceLife == 0 {
 		v.nonceLife = DefaultNonceLife
@@ -177,14 +186,14 @@ func (v *Verifier) verify(ctx context.Context, sessionKey string, text []byte, p
 		return Identity{}, refuse(CodeSignatureInvalid, nil)
 	}
 	cert, now := token.certificate, v.clock()
-	issuer, err := v.checkTrust(cert, now)
+	issuer, err := v.checkTrust(cert, now, x509.ExtKeyUsageClientAuth)
 	if err != nil {
 		return Identity{}, err
 	}
 	if err := v.checkUsage(cert); err != nil {
 		return Identity{}, err
 	}
-	identity, err := v.identify(cert)
+	identity, err := v.identify(cert, v.config.UserID)
 	if err != nil {
 		return Identity{}, err
 	}
