@@ -159,7 +159,7 @@ func TestOnALowScreenThePINFieldAndTheButtonsStayInSight(t *testing.T) {
 
 func TestEveryPageIsWholeInEveryLanguage(t *testing.T) {
 	for _, lang := range []string{"en", "cy"} {
-		for _, purpose := range []signin.Purpose{signin.ToSignIn, signin.ToResume} {
+		for _, purpose := range []signin.Purpose{signin.ToSignIn, signin.ToResume, signin.ToSign} {
 			t.Run(fmt.Sprint(lang, purpose), func(t *testing.T) {
 				b := newBench(t)
 				a := about
