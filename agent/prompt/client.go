@@ -252,6 +252,7 @@ func (l *agentLink) takeOpen(f frame) error {
 		dialog, err := l.prompter.Open(d.ctx, signin.About{
 			Origin: o.Origin, Purpose: o.Purpose, Items: o.Items, Holder: o.Holder, Reader: o.Reader, Lang: o.Lang})
 		if err != nil {
+			l.forget(o.Dialog, d)
 			l.fail(o.ID, err)
 			return
 		}
@@ -259,6 +260,16 @@ func (l *agentLink) takeOpen(f frame) error {
 		_ = l.write(kindOpened, answer{ID: o.ID})
 	})
 	return nil
+}
+
+// forget ends a dialog that could not be opened.
+func (l *agentLink) forget(number uint64, d *clientDialog) {
+	d.cancel()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.dialogs[number] == d {
+		delete(l.dialogs, number)
+	}
 }
 
 // ask runs f for a dialog that is open, or answers that it is not.
@@ -354,12 +365,7 @@ func (l *agentLink) write(k kind, v any) error {
 }
 
 func (l *agentLink) writePIN(a answer, pin []byte) error {
-	return l.exclusively(func() error {
-		if err := writeFrame(l.conn, kindPINFollows, a); err != nil {
-			return err
-		}
-		return writePIN(l.conn, pin)
-	})
+	return l.exclusively(func() error { return writePIN(l.conn, a, pin) })
 }
 
 // exclusively lets one answer out at a time, and closes the connection when half

@@ -24,45 +24,84 @@ type serverDialog struct {
 	closed bool
 }
 
-// Open begins a conversation in the newest tray, and waits up to three seconds
-// for one to connect and show it.
+// Open waits up to three seconds for a tray to connect. Its window appears with
+// the first question: one message less to wait for.
 func (s *Server) Open(ctx context.Context, about signin.About) (signin.Dialog, error) {
-	d := &serverDialog{server: s, number: s.number(), about: about}
-	if _, err := d.shown(ctx); err != nil {
-		d.Close()
-		return nil, err
+	wait, cancel := context.WithTimeout(ctx, trayWait)
+	defer cancel()
+	if _, err := s.waitTray(wait); err != nil {
+		return nil, ended(ctx, err)
 	}
+	d := &serverDialog{server: s, number: s.number(), about: about}
 	d.stop = context.AfterFunc(ctx, d.hide)
 	return d, nil
 }
 
-// shown returns the tray that shows the dialog, after moving it to another one
-// if it has to.
-func (d *serverDialog) shown(ctx context.Context) (*trayLink, error) {
-	wait, cancel := context.WithTimeout(ctx, trayWait)
-	defer cancel()
+// call asks a question of the dialog, again when it had to move. question makes
+// the message that carries the answer's number.
+func (d *serverDialog) call(ctx context.Context, k kind, want kind, question func(id uint64) any) (reply, error) {
 	for {
 		d.mu.Lock()
 		link, closed := d.link, d.closed
 		d.mu.Unlock()
 		if closed {
-			return nil, &signin.Error{Code: signin.CodeCancelled, Err: errors.New("prompt: the dialog is closed")}
+			return reply{}, errClosed
 		}
-		if link != nil {
-			return link, nil
+		r, err := d.ask(ctx, link, k, question)
+		switch {
+		case errors.Is(err, errTrayGone):
+			continue
+		case err != nil:
+			d.hide() // nobody waits for what would be typed
+			return reply{}, ended(ctx, err)
+		case r.kind != want:
+			r.pin.Wipe()
+			return reply{}, failure(r)
 		}
-		if err := d.show(wait); err != nil && !errors.Is(err, errTrayGone) {
-			return nil, ended(ctx, err)
-		}
+		return r, nil
 	}
 }
 
-// show opens the dialog in the tray that is there.
-func (d *serverDialog) show(ctx context.Context) error {
-	link, err := d.server.waitTray(ctx)
-	if err != nil {
-		return err
+var errClosed = &signin.Error{Code: signin.CodeCancelled, Err: errors.New("prompt: the dialog is closed")}
+
+// ask asks once, through the tray that shows the dialog. Where none does, link
+// is nil and the question goes out together with the opening. It fails with
+// errTrayGone when another tray has to be tried.
+func (d *serverDialog) ask(ctx context.Context, link *trayLink, k kind, question func(id uint64) any) (r reply, err error) {
+	soon, cancel := context.WithTimeout(ctx, trayWait)
+	defer cancel()
+	isOpen := link != nil
+	if !isOpen {
+		if link, err = d.server.waitTray(soon); err != nil {
+			return reply{}, err
+		}
 	}
+	defer func() {
+		if errors.Is(err, errTrayGone) {
+			d.lose(link)
+		}
+	}()
+	id := d.server.number()
+	frame, err := marshal(k, question(id))
+	if err != nil {
+		return reply{}, err
+	}
+	answered := link.expect(id)
+	defer link.forget(id, answered)
+	if isOpen {
+		err = link.send(frame)
+	} else {
+		err = d.open(soon, link, frame)
+	}
+	if err != nil {
+		return reply{}, err
+	}
+	return link.wait(ctx, answered)
+}
+
+// open opens the dialog in a tray and asks its first question there. It returns
+// when the tray says that it is open.
+func (d *serverDialog) open(ctx context.Context, link *trayLink, question []byte) error {
 	d.mu.Lock()
 	d.moves++
 	tooMany := d.moves > maxMoves
@@ -70,56 +109,50 @@ func (d *serverDialog) show(ctx context.Context) error {
 	if tooMany {
 		return fmt.Errorf("prompt: %d trays went away while they showed a window", maxMoves)
 	}
-	id := d.server.number()
-	a := d.about
-	r, err := link.call(ctx, id, kindOpen, opening{
-		ID: id, Dialog: d.number, Origin: a.Origin, Purpose: a.Purpose, Items: a.Items, Holder: a.Holder, Reader: a.Reader, Lang: a.Lang})
-	if errors.Is(err, errTrayGone) {
-		// The server finds out a moment later: without this the same dead
-		// link would be tried again at once.
-		d.server.dropTray(link)
-		return err
-	}
+	id, a := d.server.number(), d.about
+	frame, err := marshal(kindOpen, opening{
+		ID: id, Dialog: d.number, Origin: a.Origin, Purpose: a.Purpose, Holder: a.Holder, Reader: a.Reader, Lang: a.Lang})
 	if err != nil {
-		_ = link.write(kindClose, closing{d.number}) // it may yet show it
 		return err
 	}
-	if r.kind != kindOpened {
+	opened := link.expect(id)
+	defer link.forget(id, opened)
+	if err := link.send(append(frame, question...)); err != nil {
+		return err
+	}
+	r, err := link.wait(ctx, opened)
+	switch {
+	case errors.Is(err, errTrayGone):
+		return err
+	case err == nil && r.kind != kindOpened:
 		r.pin.Wipe()
 		return failure(r)
+	case err == nil && d.shownBy(link):
+		return nil
+	case err == nil:
+		err = errClosed
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.link = link
-	return nil
+	_ = link.write(kindClose, closing{d.number}) // it may show it, now or later
+	return err
 }
 
-// call asks a question of the dialog, again when it had to move. question makes
-// the message that carries the answer's number.
-func (d *serverDialog) call(ctx context.Context, k kind, want kind, question func(id uint64) any) (reply, error) {
-	for {
-		link, err := d.shown(ctx)
-		if err != nil {
-			return reply{}, err
-		}
-		id := d.server.number()
-		r, err := link.call(ctx, id, k, question(id))
-		switch {
-		case errors.Is(err, errTrayGone):
-			d.server.dropTray(link)
-			d.mu.Lock()
-			d.link = nil
-			d.mu.Unlock()
-		case err != nil:
-			d.hide() // nobody waits for what would be typed
-			return reply{}, ended(ctx, err)
-		case r.kind != want:
-			r.pin.Wipe()
-			return reply{}, failure(r)
-		default:
-			return r, nil
-		}
+// shownBy notes which tray shows the dialog; false when it was closed meanwhile.
+func (d *serverDialog) shownBy(link *trayLink) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.closed {
+		d.link = link
 	}
+	return !d.closed
+}
+
+// lose lets go of a tray that is gone. The server finds out a moment later:
+// without this the same dead one would be tried again at once.
+func (d *serverDialog) lose(link *trayLink) {
+	d.server.dropTray(link)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.link = nil
 }
 
 // AskPIN asks for the PIN. When ctx ends, the window closes.

@@ -211,6 +211,14 @@ func (r rawTray) send(k kind, v any) {
 	}
 }
 
+// sendPIN sends a pin frame that nothing announced.
+func (r rawTray) sendPIN() {
+	r.t.Helper()
+	if _, err := r.conn.Write(append(head(kindPIN, len(canary)), canary...)); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 func (r rawTray) read() frame {
 	r.t.Helper()
 	f, err := readFrame(r.conn)

@@ -108,26 +108,40 @@ func head(k kind, bodySize int) []byte {
 	return append(b, k...)
 }
 
-// writeFrame writes a frame of any kind but pin with v as its JSON body.
-func writeFrame(w io.Writer, k kind, v any) error {
+// marshal makes a frame of any kind but pin with v as its JSON body.
+func marshal(k kind, v any) ([]byte, error) {
 	body, err := json.Marshal(v)
 	if err != nil {
-		return fmt.Errorf("prompt: %s: %w", k, err)
+		return nil, fmt.Errorf("prompt: %s: %w", k, err)
 	}
 	if len(body) > maxBody {
-		return fmt.Errorf("prompt: %s: body of %d bytes", k, len(body))
+		return nil, fmt.Errorf("prompt: %s: body of %d bytes", k, len(body))
 	}
-	_, err = w.Write(append(head(k, len(body)), body...))
+	return append(head(k, len(body)), body...), nil
+}
+
+// writeFrame writes a frame of any kind but pin with v as its JSON body.
+func writeFrame(w io.Writer, k kind, v any) error {
+	b, err := marshal(k, v)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(b)
 	return err
 }
 
-// writePIN writes a pin frame straight from the PIN's own buffer.
-func writePIN(w io.Writer, pin []byte) error {
+// writePIN writes a pinFollows frame and the pin frame in one system call where
+// there is one for that, the PIN straight from its own buffer.
+func writePIN(w io.Writer, a answer, pin []byte) error {
 	if len(pin) == 0 || len(pin) > MaxPIN {
 		return errors.New("prompt: the PIN's length is not possible")
 	}
-	parts := net.Buffers{head(kindPIN, len(pin)), pin}
-	_, err := parts.WriteTo(w)
+	b, err := marshal(kindPINFollows, a)
+	if err != nil {
+		return err
+	}
+	parts := net.Buffers{append(b, head(kindPIN, len(pin))...), pin}
+	_, err = parts.WriteTo(w)
 	return err
 }
 

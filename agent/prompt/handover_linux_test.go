@@ -1,7 +1,12 @@
 package prompt
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"net"
+	"os"
+	"runtime"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -55,41 +60,133 @@ func TestAWindowThatOpensAfterItsRequestEndedIsClosed(t *testing.T) {
 	s, _ := startServer(t, path, &safeBuffer{})
 	tray := dialRaw(t, path)
 	tray.hello()
-	type outcome struct {
-		dialog signin.Dialog
-		err    error
+	ctx, endRequest := context.WithCancel(t.Context())
+	d, err := s.Open(ctx, about)
+	if err != nil {
+		t.Fatal(err)
 	}
-	opened := make(chan outcome, 1)
+	defer d.Close()
+	asked := make(chan error, 1)
 	go func() {
-		d, err := s.Open(t.Context(), about)
-		opened <- outcome{d, err}
+		_, err := d.AskPIN(t.Context(), signin.PINQuestion{})
+		asked <- err
 	}()
 	var o opening
 	tray.expect(kindOpen, &o)
-	tray.send(kindOpened, answer{ID: o.ID})
-	r := <-opened
-	if r.err != nil {
-		t.Fatal(r.err)
+	tray.expect(kindAskPIN, &pinQuestion{})
+	endRequest()
+	for ended := d.(*serverDialog); ; { // the end is noticed in a goroutine of its own
+		ended.mu.Lock()
+		closed := ended.closed
+		ended.mu.Unlock()
+		if closed {
+			break
+		}
+		runtime.Gosched()
 	}
-	d := r.dialog.(*serverDialog)
-	// The tray that showed it is lost, and the request ends while the next
-	// one opens the window.
-	d.mu.Lock()
-	d.link = nil
-	d.mu.Unlock()
-	moved := make(chan struct{})
-	go func() {
-		defer close(moved)
-		_, _ = d.shown(t.Context())
-	}()
-	tray.expect(kindOpen, &o)
-	d.hide()
 	tray.send(kindOpened, answer{ID: o.ID})
-	<-moved
-	d.Close()
+	wantCode(t, <-asked, signin.CodeCancelled)
 	var c closing
 	tray.expect(kindClose, &c)
-	if c.Dialog != d.number {
-		t.Errorf("dialog %d was closed, want %d", c.Dialog, d.number)
+	if c.Dialog != o.Dialog {
+		t.Errorf("dialog %d was closed, want %d", c.Dialog, o.Dialog)
+	}
+}
+
+func TestTheFirstQuestionGoesOutWithTheOpeningAndAPINWithItsAnnouncement(t *testing.T) {
+	path := socketPath(t)
+	s, _ := startServer(t, path, &safeBuffer{})
+	tray := dialRaw(t, path)
+	tray.hello()
+	d, err := s.Open(t.Context(), about)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	asked := make(chan error, 1)
+	go func() {
+		_, err := d.AskPIN(t.Context(), signin.PINQuestion{TriesLeft: 3})
+		asked <- err
+	}()
+	// One read of a unix socket takes what one write put there, here both.
+	b := make([]byte, 4096)
+	n, err := tray.conn.Read(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := bytes.NewReader(b[:n])
+	var o opening
+	var q pinQuestion
+	for _, want := range []struct {
+		kind kind
+		body any
+	}{{kindOpen, &o}, {kindAskPIN, &q}} {
+		f, err := readFrame(both)
+		if err != nil || f.kind != want.kind {
+			t.Fatalf("frame %q, %v, want %q", f.kind, err, want.kind)
+		}
+		if err := f.decode(want.body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if both.Len() > 0 || o.Dialog != q.Dialog || q.ID == o.ID {
+		t.Errorf("opening %+v, question %+v, and %d bytes more", o, q, both.Len())
+	}
+	tray.send(kindOpened, answer{ID: o.ID})
+	tray.send(kindFailed, answer{ID: q.ID, Code: signin.CodeCancelled})
+	wantCode(t, <-asked, signin.CodeCancelled)
+
+	// The other way, a pair of frames from the tray.
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends := [2]net.Conn{}
+	for i, fd := range pair {
+		file := os.NewFile(uintptr(fd), "pair")
+		if ends[i], err = net.FileConn(file); err != nil {
+			t.Fatal(err)
+		}
+		_ = file.Close()
+		defer ends[i].Close()
+	}
+	if err := writePIN(ends[0], answer{ID: q.ID}, []byte(canary)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err = ends[1].Read(b); err != nil || !bytes.HasSuffix(b[:n], []byte(canary)) || !bytes.Contains(b[:n], []byte(kindPINFollows)) {
+		t.Errorf("one read took %q, %v", b[:n], err)
+	}
+}
+
+func TestADialogThatCannotBeOpenedIsForgotten(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer ours.Close()
+	defer theirs.Close()
+	fake := newFake()
+	var window context.Context
+	fake.open = func(ctx context.Context, _ signin.About) error {
+		window = ctx
+		return errors.New("no OpenGL")
+	}
+	link := &agentLink{ctx: t.Context(), conn: ours, prompter: fake, dialogs: map[uint64]*clientDialog{}}
+	frame, err := marshal(kindOpen, opening{ID: 7, Dialog: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := readFrame(bytes.NewReader(frame))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := link.take(f); err != nil {
+		t.Fatal(err)
+	}
+	var a answer
+	rawTray{t, theirs}.expect(kindFailed, &a)
+	link.tasks.Wait()
+	if a.ID != 7 || len(link.dialogs) > 0 {
+		t.Errorf("answer %+v, %d dialogs are kept", a, len(link.dialogs))
+	}
+	if window.Err() == nil {
+		t.Error("the dialog's context goes on")
 	}
 }

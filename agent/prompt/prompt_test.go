@@ -107,7 +107,12 @@ func TestAWindowThatCannotBeDrawnIsNoPromptUI(t *testing.T) {
 	fake.open = func(context.Context, signin.About) error { return errors.New("no OpenGL") }
 	server, _ := startServer(t, path, io.Discard)
 	startTray(t, path, fake, io.Discard)
-	_, err := server.Open(t.Context(), about)
+	d, err := server.Open(t.Context(), about)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	_, err = d.AskPIN(t.Context(), signin.PINQuestion{})
 	wantCode(t, err, signin.CodeNoPromptUI)
 }
 
@@ -128,11 +133,20 @@ func TestAHungTrayIsNoPromptUIAndIsToldToCloseWhatItMayStillShow(t *testing.T) {
 	server, _ := startServer(t, path, io.Discard)
 	tray := dialRaw(t, path)
 	tray.hello()
-	_, err := server.Open(t.Context(), about)
+	d, err := server.Open(t.Context(), about)
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	_, err = d.AskPIN(t.Context(), signin.PINQuestion{})
 	wantCode(t, err, signin.CodeNoPromptUI)
+	if took := time.Since(began); took > 3500*time.Millisecond {
+		t.Errorf("it took %v", took)
+	}
 	var o opening
 	var c closing
 	tray.expect(kindOpen, &o)
+	tray.expect(kindAskPIN, &pinQuestion{})
 	tray.expect(kindClose, &c)
 	if o.Dialog != c.Dialog {
 		t.Errorf("opened %d, closed %d", o.Dialog, c.Dialog)
@@ -156,7 +170,11 @@ func TestOpenWaitsForATrayThatIsStarting(t *testing.T) {
 func TestTheWindowClosesWhenTheRequestEnds(t *testing.T) {
 	path := socketPath(t)
 	fake := newFake()
-	fake.askPIN = waitUntilGone
+	showing := make(chan struct{})
+	fake.askPIN = func(ctx context.Context, q signin.PINQuestion) (signin.PINAnswer, error) {
+		close(showing)
+		return waitUntilGone(ctx, q)
+	}
 	server, _ := startServer(t, path, io.Discard)
 	startTray(t, path, fake, io.Discard)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -169,6 +187,7 @@ func TestTheWindowClosesWhenTheRequestEnds(t *testing.T) {
 		_, err := d.AskPIN(ctx, signin.PINQuestion{})
 		asked <- err
 	}()
+	<-showing
 	cancel()
 	if err := <-asked; !errors.Is(err, context.Canceled) && signin.CodeOf(err) != signin.CodeCancelled {
 		t.Errorf("AskPIN ended with %v", err)
@@ -255,10 +274,11 @@ func dieOfPINQuestion(conn net.Conn) {
 func TestTheNewestTrayWins(t *testing.T) {
 	path := socketPath(t)
 	server, _ := startServer(t, path, io.Discard)
+	server.Publish(signin.Snapshot{Revision: 1, State: signin.NoReader})
 	first, second := newFake(), newFake()
 	second.askPIN = answerWith(canary)
 	firstRun, firstReports := startTray(t, path, first, io.Discard)
-	await(t, firstReports, "connected", connected)
+	await(t, firstReports, "known to the agent", func(r Report) bool { return r.Known })
 
 	silent := dialRaw(t, path) // no hello: not a tray, supersedes nobody
 	_, secondReports := startTray(t, path, second, io.Discard)
@@ -336,14 +356,19 @@ func TestUnknownKindsAreAnsweredUnsupported(t *testing.T) {
 		t.Errorf("unsupported %q", u.Kind)
 	}
 	// And a question that the tray does not know ends at once.
-	opened := make(chan error, 1)
+	d, err := server.Open(t.Context(), about)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	asked := make(chan error, 1)
 	go func() {
-		_, err := server.Open(context.Background(), about)
-		opened <- err
+		_, err := d.AskPIN(t.Context(), signin.PINQuestion{})
+		asked <- err
 	}()
 	tray.expect(kindOpen, &opening{})
 	tray.send(kindUnsupported, unsupported{kindOpen})
-	wantCode(t, <-opened, signin.CodeNoPromptUI)
+	wantCode(t, <-asked, signin.CodeNoPromptUI)
 }
 
 func TestFramesOutOfOrderEndTheConnection(t *testing.T) {
@@ -353,7 +378,7 @@ func TestFramesOutOfOrderEndTheConnection(t *testing.T) {
 		"no hello first":       func(r rawTray) { r.send(kindOpened, answer{ID: 1}) },
 		"hello with a field":   func(r rawTray) { r.send(kindHello, map[string]any{"protocol": 1, "version": "x", "more": 1}) },
 		"hello in capitals":    func(r rawTray) { r.send(kindHello, map[string]any{"Protocol": 1, "version": "x"}) },
-		"a PIN from nowhere":   func(r rawTray) { r.hello(); _ = writePIN(r.conn, []byte(canary)) },
+		"a PIN from nowhere":   func(r rawTray) { r.hello(); r.sendPIN() },
 		"no PIN where one was": func(r rawTray) { r.hello(); r.send(kindPINFollows, answer{}); r.send(kindOpened, answer{}) },
 		"a frame too long":     func(r rawTray) { _, _ = r.conn.Write([]byte("\xff\xff\xff\xff\x05hello")) },
 	} {

@@ -36,17 +36,28 @@ func newTrayLink(conn net.Conn) *trayLink {
 }
 
 func (l *trayLink) write(k kind, v any) error {
-	l.writing.Lock()
-	defer l.writing.Unlock()
-	if err := l.conn.SetWriteDeadline(time.Now().Add(writeWait)); err != nil {
+	b, err := marshal(k, v)
+	if err != nil {
 		return err
 	}
-	err := writeFrame(l.conn, k, v)
+	return l.send(b)
+}
+
+// send writes whole frames at once: the tray wakes up once for all of them. It
+// fails with errTrayGone.
+func (l *trayLink) send(frames []byte) error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	err := l.conn.SetWriteDeadline(time.Now().Add(writeWait))
+	if err == nil {
+		_, err = l.conn.Write(frames)
+	}
 	if err != nil {
 		// Half a frame may be out: nothing sent after it would make sense.
 		_ = l.conn.Close()
+		return fmt.Errorf("%w: %w", errTrayGone, err)
 	}
-	return err
+	return nil
 }
 
 // supersede tells the tray that a newer one is used, and closes.
@@ -60,17 +71,18 @@ func (l *trayLink) end() {
 	close(l.gone)
 }
 
-// call sends a question whose answer carries id, and waits for it. The PIN of
-// an answer that comes too late is wiped.
-func (l *trayLink) call(ctx context.Context, id uint64, k kind, v any) (reply, error) {
-	answered := make(chan reply, 1)
+// expect makes a place for the answer that carries id. Whoever calls it calls
+// forget too: the PIN of an answer that comes too late is wiped.
+func (l *trayLink) expect(id uint64) (answered chan reply) {
+	answered = make(chan reply, 1)
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.waiting[id] = answered
-	l.mu.Unlock()
-	defer l.forget(id, answered)
-	if err := l.write(k, v); err != nil {
-		return reply{}, errTrayGone
-	}
+	return answered
+}
+
+// wait waits for an answer.
+func (l *trayLink) wait(ctx context.Context, answered <-chan reply) (reply, error) {
 	select {
 	case r := <-answered:
 		return r, nil
