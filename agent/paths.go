@@ -18,16 +18,28 @@ func policyPath() string {
 
 // auditPath is the audit log of this user.
 func auditPath() (string, error) {
+	if runtime.GOOS == "darwin" {
+		home, err := os.UserHomeDir()
+		return filepath.Join(home, "Library", "Logs", "Cardea", "audit.log"), err
+	}
+	return statePath("audit.log")
+}
+
+// choicesPath is where this user's choices of keys are remembered.
+func choicesPath() (string, error) { return statePath("choices.json") }
+
+// statePath is a file in this user's state folder.
+func statePath(name string) (string, error) {
 	home, err := os.UserHomeDir()
 	if err != nil {
 		return "", err
 	}
 	if runtime.GOOS == "darwin" {
-		return filepath.Join(home, "Library", "Logs", "Cardea", "audit.log"), nil
+		return filepath.Join(home, "Library", "Application Support", "Cardea", name), nil
 	}
 	state := os.Getenv("XDG_STATE_HOME")
 	if !filepath.IsAbs(state) {
 		state = filepath.Join(home, ".local", "state")
 	}
-	return filepath.Join(state, "cardea", "audit.log"), nil
+	return filepath.Join(state, "cardea", name), nil
 }

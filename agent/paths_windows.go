@@ -18,6 +18,13 @@ func policyPath() string {
 
 // auditPath is the audit log of this user.
 func auditPath() (string, error) {
+	return own("audit.log")
+}
+
+// choicesPath is where this user's choices of keys are remembered.
+func choicesPath() (string, error) { return own("choices.json") }
+
+func own(name string) (string, error) {
 	local, err := windows.KnownFolderPath(windows.FOLDERID_LocalAppData, 0)
-	return filepath.Join(local, "Cardea", "audit.log"), err
+	return filepath.Join(local, "Cardea", name), err
 }

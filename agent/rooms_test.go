@@ -48,6 +48,10 @@ var rules = []rule{
 		why: "the use cases must be readable and testable without a reader, a socket or a window",
 	},
 	{
+		of: "agent/choices", only: []string{std, "agent/signin"},
+		why: "what is written about a person is read in one place",
+	},
+	{
 		of: "agent/card/cards", only: []string{std, "agent/stricttoml", "agent/trust"},
 		why: "what is loaded into a process is decided from a text and a file's owner, and nothing else",
 	},

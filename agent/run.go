@@ -13,6 +13,7 @@ import (
 	"strconv"
 
 	"github.com/cardea-agent/cardea/agent/audit"
+	"github.com/cardea-agent/cardea/agent/choices"
 	"github.com/cardea-agent/cardea/agent/endpoint"
 	"github.com/cardea-agent/cardea/agent/policy"
 	"github.com/cardea-agent/cardea/agent/prompt"
@@ -28,6 +29,7 @@ type options struct {
 	listen    string
 	policy    string
 	audit     string
+	choices   string
 	prompt    string
 	socket    string
 	developer bool
@@ -43,6 +45,7 @@ func run(ctx context.Context, args []string, errs io.Writer) error {
 	flags.StringVar(&o.listen, "listen", net.JoinHostPort("127.0.0.1", strconv.Itoa(protocol.DefaultPort)), "loopback `address` and port for pages; both families are served")
 	flags.StringVar(&o.policy, "policy", "", "policy `file` (default "+policyPath()+", where there is one)")
 	flags.StringVar(&o.audit, "audit", "", "audit log `file` (default below this user's state folder)")
+	flags.StringVar(&o.choices, "choices", "", "`file` of remembered choices of keys (default below this user's state folder)")
 	flags.StringVar(&o.prompt, "prompt", "tray", "who asks for the PIN: tray or terminal")
 	flags.StringVar(&o.socket, "prompt-socket", "", "the tray's socket `path` (default in this user's runtime folder)")
 	flags.BoolVar(&o.developer, "developer", false, "also let in listed http origins of this computer")
@@ -71,6 +74,11 @@ func (o options) run(ctx context.Context, errs io.Writer) error {
 			return err
 		}
 	}
+	if o.choices == "" {
+		if o.choices, err = choicesPath(); err != nil {
+			return err
+		}
+	}
 	decisions, file, err := audit.Open(o.audit)
 	if err != nil {
 		return err
@@ -86,6 +94,7 @@ func (o options) run(ctx context.Context, errs io.Writer) error {
 	c := session.Config{
 		Driver: pcsc.System{}, Policy: rules, Audit: decisions, Log: log, Version: version,
 		Listeners: listeners, Developer: o.developer, PromptPath: o.socket,
+		Choices: choices.New(o.choices, log),
 	}
 	if o.prompt == "terminal" {
 		c.Prompter = prompt.NewTerminal(os.Stdin, os.Stderr)

@@ -25,7 +25,8 @@ import (
 	"github.com/cardea-agent/cardea/pcsc"
 )
 
-// Config is what an agent is made of. Every field is required but Prompter.
+// Config is what an agent is made of. Every field is required but Choices
+// and Prompter.
 type Config struct {
 	Driver    pcsc.Driver // where the readers are
 	Policy    *policy.Policy
@@ -34,6 +35,8 @@ type Config struct {
 	Version   string
 	Listeners []net.Listener // of endpoint.Listen; closed when Run returns
 	Developer bool           // origins of this computer may be http
+	// Choices remembers which of several keys a person chose; nil: nothing.
+	Choices signin.Choices
 
 	// Prompter asks for PINs. When nil, the tray does, over the socket at
 	// PromptPath (prompt.DefaultPath when empty).
@@ -56,7 +59,13 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	cards := card.New(card.Config{Driver: c.Driver, Usable: c.Policy.Usable, Algorithm: token.AlgorithmFor, Log: c.Log})
+	list := card.ShippedList()
+	if path := c.Policy.CardList(); path != "" {
+		if list, err = list.Load(path); err != nil {
+			return err
+		}
+	}
+	cards := card.New(card.Config{Driver: c.Driver, List: list, Usable: c.Policy.Usable, Algorithm: token.AlgorithmFor, Log: c.Log})
 	group, ctx := errgroup.WithContext(ctx)
 	if c.Prompter == nil {
 		server, err := prompt.NewServer(prompt.ServerConfig{Path: c.PromptPath, Log: c.Log, Version: c.Version})
@@ -69,6 +78,7 @@ func Run(ctx context.Context, c Config) error {
 	}
 	service := signin.New(signin.Config{
 		Cards: cards, Prompter: c.Prompter, Rules: c.Policy, Tokens: token.New(releases + c.Version), Audit: c.Audit, Log: c.Log,
+		Choices: c.Choices,
 	})
 	door := endpoint.New(endpoint.Config{
 		Backend: service, Origins: c.Policy, Peers: peer.System{}, Self: self,

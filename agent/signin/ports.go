@@ -151,12 +151,26 @@ type KeyChoice struct {
 	Reader string
 }
 
+// Choices remembers which of several keys a person chose for an origin. What it
+// cannot keep or read is as if it had never been.
+type Choices interface {
+	// Chosen returns the number of the key that was chosen when just these
+	// keys were offered, or -1.
+	Chosen(origin string, offered []Key) int
+	// Remember keeps a choice.
+	Remember(origin string, offered []Key, chosen int)
+	// Forget takes a choice back.
+	Forget(origin string, offered []Key)
+}
+
 // Rules are the administrator's decisions.
 type Rules interface {
 	// Usable says whether a certificate may sign people in at now. why is one
 	// of the Why constants when not.
 	Usable(key Key, now time.Time) (ok bool, why Why)
-	// MaySign says the same for signatures of documents.
+	// Excluded names the rule by which a key is not Usable, for the log.
+	Excluded(key Key, now time.Time) (rule string)
+	// MaySign says what Usable says, for signatures of documents.
 	MaySign(key Key, now time.Time) (ok bool, why Why)
 	// Removal is what happens to an origin's sessions when the card is out.
 	Removal(origin string) Removal

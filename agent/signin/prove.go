@@ -30,6 +30,7 @@ type proof struct {
 	card       Card
 	key        Key
 	signatures [][]byte
+	choice     choice
 }
 
 // prove waits for a card that serves, asks for the PIN and returns the
@@ -44,6 +45,7 @@ func (s *Service) prove(ctx context.Context, j job) (proof, error) {
 		}
 		last = p
 		p.signatures, err = s.ask(ctx, j, p)
+		s.settle(ctx, j, p, err)
 		if CodeOf(err) == CodeCardRemoved && len(p.signatures) == 0 && ctx.Err() == nil {
 			missing = CodeCardRemoved
 			continue
@@ -61,10 +63,13 @@ func (s *Service) await(ctx context.Context, j job, missing Code) (proof, error)
 		found, awaited, err := candidates(snapshot, j.serving)
 		switch {
 		case err != nil:
-			return proof{}, err
+			return proof{}, s.explain(err, j, snapshot)
 		case len(found) == 1 && !j.showKeys:
 			return found[0], nil
 		case len(found) > 0:
+			if p := s.remembered(j, found); p.card != nil {
+				return p, nil
+			}
 			p, err := s.choose(ctx, j, found)
 			if p.card != nil || err != nil {
 				return p, err
@@ -165,7 +170,9 @@ func (s *Service) choose(ctx context.Context, j job, found []proof) (proof, erro
 	case n < 0 || n >= len(found):
 		return proof{}, &Error{Code: CodeInternal, Err: errors.New("the prompt chose a key that was not offered")}
 	}
-	return found[n], nil
+	p := found[n]
+	p.choice = choice{offered: keysOf(found), chosen: n}
+	return p, nil
 }
 
 func (s *Service) askForKey(ctx context.Context, j job, found []proof) (int, error) {

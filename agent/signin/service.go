@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Config is what a Service works with. Every field is required.
+// Config is what a Service works with. Every field but Choices is required.
 type Config struct {
 	Cards    Cards
 	Prompter Prompter
@@ -18,6 +18,7 @@ type Config struct {
 	Tokens   Tokens
 	Audit    Audit
 	Log      *slog.Logger
+	Choices  Choices // nil remembers none
 }
 
 // Service carries out the use cases for one person's agent.

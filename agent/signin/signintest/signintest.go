@@ -349,6 +349,14 @@ func (r *Rules) Usable(k signin.Key, _ time.Time) (bool, signin.Why) {
 	return why == "", why
 }
 
+// Excluded names a rule of no policy.
+func (r *Rules) Excluded(k signin.Key, _ time.Time) string {
+	if why := r.Unusable[k.Holder()]; why != "" {
+		return "rule " + string(why)
+	}
+	return ""
+}
+
 // MaySign follows the certificate's usages.
 func (r *Rules) MaySign(k signin.Key, _ time.Time) (bool, signin.Why) {
 	switch u := k.Certificate.KeyUsage; {
