@@ -111,7 +111,7 @@ func (d *serverDialog) open(ctx context.Context, link *trayLink, question []byte
 	}
 	id, a := d.server.number(), d.about
 	frame, err := marshal(kindOpen, opening{
-		ID: id, Dialog: d.number, Origin: a.Origin, Purpose: a.Purpose, Holder: a.Holder, Reader: a.Reader, Lang: a.Lang})
+		ID: id, Dialog: d.number, Origin: a.Origin, Purpose: a.Purpose, Items: a.Items, Holder: a.Holder, Reader: a.Reader, Lang: a.Lang})
 	if err != nil {
 		return err
 	}
