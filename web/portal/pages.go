@@ -103,9 +103,8 @@ func (p *portal) form(pg page, do func(w http.ResponseWriter, r *http.Request, v
 			return
 		}
 		switch codeOf(err) {
-		case code(accounts.CodeReauthenticationNeeded):
-			http.Redirect(w, r, "/confirm?then="+url.QueryEscape(localPath(r.PostFormValue("here"))), http.StatusSeeOther)
-		case codeInternal, codeSignedOut, code(accounts.CodeSessionExpired), code(accounts.CodePageLocked), codePageNotFound:
+		case codeInternal, codeSignedOut, code(accounts.CodeSessionExpired), code(accounts.CodePageLocked),
+			code(accounts.CodeReauthenticationNeeded), codePageNotFound:
 			p.fail(w, r, v, err)
 		default:
 			if shown := p.render(w, r, v, pg, err); shown != nil {
@@ -140,6 +139,9 @@ func (p *portal) fail(w http.ResponseWriter, r *http.Request, v *visit, err erro
 		return
 	case code(accounts.CodePageLocked):
 		http.Redirect(w, r, localPath(r.PostFormValue("here")), http.StatusSeeOther) // which shows the lock
+		return
+	case code(accounts.CodeReauthenticationNeeded):
+		p.toConfirm(w, r)
 		return
 	}
 	if v == nil || v.Texts.Language == "" {
