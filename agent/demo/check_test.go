@@ -140,15 +140,20 @@ type gallery struct {
 	folder string
 }
 
+// pictures is the folder for them.
+func pictures(t *testing.T) string {
+	if folder := os.Getenv("CARDEA_E2E_OUT"); folder != "" {
+		return folder
+	}
+	return t.TempDir()
+}
+
 // Every state of every page is drawn in each look. No page may need scrolling
 // sideways.
 func TestEveryPageFitsInEveryLook(t *testing.T) {
 	needBrowser(t)
 	person := slowPerson{answers: make(chan string)}
-	g := gallery{visit: openVisit(t, person), t: t, person: person, folder: os.Getenv("CARDEA_E2E_OUT")}
-	if g.folder == "" {
-		g.folder = t.TempDir()
-	}
+	g := gallery{visit: openVisit(t, person), t: t, person: person, folder: pictures(t)}
 	g.signInPages()
 	g.sessionPages()
 	if err := g.on(g.control, chromedp.Navigate(g.origin+"/control"), shown("#remove")); err != nil {
@@ -193,10 +198,10 @@ func (g gallery) sessionPages() {
 		return err
 	}))
 	g.bench.insert(0)
-	g.state("locked-waits-for-pin", shown(`body[data-standing="returned"] #progress[data-phase="waitingForPIN"]`))
+	g.state("locked-waits-for-pin", shown(`body[data-standing="returned"] #locked-progress[data-phase="waitingForPIN"]`))
 	g.person.answers <- ""
-	g.state("locked-cancelled", shown(`#error[data-code="cancelled"]`))
-	g.see(click("#resume"), shown(`#progress[data-phase="waitingForPIN"]`))
+	g.state("locked-cancelled", shown(`#locked-error[data-code="cancelled"]`))
+	g.see(click("#resume"), shown(`#locked-progress[data-phase="waitingForPIN"]`))
 	g.person.answers <- "123456"
 	g.see(shown(open), holds("#note", note))
 	g.state("notes", click("#notes"), shown(`body[data-standing="present"] a#notes[aria-current]`))

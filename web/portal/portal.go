@@ -95,6 +95,7 @@ func New(c Config) http.Handler {
 	p.cardsRoutes(mux)
 	p.confirmRoutes(mux)
 	p.helpdeskRoutes(mux)
+	p.registerRoutes(mux)
 	p.helpRoutes(mux)
 	mux.HandleFunc("POST /language", p.setLanguage)
 	p.assets(mux)

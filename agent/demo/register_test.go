@@ -1,0 +1,84 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/cardea-agent/cardea/agent/signin"
+	"github.com/cardea-agent/cardea/pcsc/virtual"
+)
+
+// found is shown when the page's script is at work and has the agent.
+const found = `#check-agentFound[data-finding="met"]`
+
+// spare puts a card of nobody's account beside the reader and returns its
+// number.
+func (w *ward) spare() int {
+	card := virtual.NewCard(w.bench.ca, virtual.Field("555000000099", "Anna Example"))
+	w.bench.cards = append(w.bench.cards, benchCard{card, "Anna Example", "spare"})
+	return len(w.bench.cards) - 1
+}
+
+// draws keeps pictures of the page in every look, which it must fit.
+func (w *ward) draws(name string) {
+	w.t.Helper()
+	gallery{visit: w.visit, t: w.t, folder: pictures(w.t)}.state(name)
+}
+
+func TestACardIsRegisteredInThreeStepsAndLocksThePageFromThenOn(t *testing.T) {
+	w := newWard(t)
+	stop := w.startAgent(w.allowed())
+	spare := w.spare()
+	w.see(chromedp.Navigate(w.origin+"/register"), shown("#signin-password"))
+	w.see(
+		chromedp.SendKeys(chromedp.CSS("#email"), "anna@hospital.example"), chromedp.SendKeys(chromedp.CSS("#password"), demoPassword),
+		chromedp.Click(chromedp.CSS("#signin-password")), shown("#choose"),
+		shown(found), shown(`#check-policyAccepted[data-finding="met"]`),
+		shown(`#check-browserFit[data-finding="met"]`), shown(`#check-cardReadable[data-finding="unknown"]`),
+	)
+	w.draws("register-name")
+	w.see(
+		chromedp.Clear(chromedp.CSS("#name")), chromedp.SendKeys(chromedp.CSS("#name"), "Ward card"),
+		chromedp.Click(chromedp.CSS("#choose")), shown("#register-card"), reads("#main", "Ward card"))
+	stop()
+	w.see(shown(`#check-agentFound[data-finding="missing"]`))
+	w.draws("register-no-agent")
+	// It goes on where it was, after the page was left and the agent came back.
+	w.startAgent(w.allowed())
+	w.see(chromedp.Navigate(w.origin+"/home"), shown("#who"), chromedp.Navigate(w.origin+"/register"),
+		shown("#register-card"), shown(found))
+	w.bench.insert(spare)
+	w.see(shown(`#check-cardReadable[data-finding="met"]`))
+	w.draws("register-card")
+	w.see(chromedp.Click(chromedp.CSS("#register-card")))
+	if err := w.askedTo(signin.ToSignIn); err != nil {
+		t.Fatal(err)
+	}
+	w.see(shown(`body[data-standing="present"] #to-home`))
+	w.draws("registered")
+	w.bench.remove()
+	w.see(shown(covered))
+	w.bench.insert(spare)
+	if err := w.askedTo(signin.ToResume); err != nil {
+		t.Fatal(err)
+	}
+	w.see(shown(`body[data-standing="present"] #to-home`), chromedp.Click(chromedp.CSS("#to-home")), shown(open), reads("#who", "555000000099"))
+}
+
+func TestACardOfSomebodyElseIsNotRegistered(t *testing.T) {
+	w := newWard(t)
+	w.startAgent(w.allowed())
+	w.bench.insert(0) // which is Anna's
+	w.see(
+		chromedp.Navigate(w.origin+"/?then=/register"), shown("#signin-password"),
+		chromedp.SendKeys(chromedp.CSS("#email"), "bryn@hospital.example"), chromedp.SendKeys(chromedp.CSS("#password"), demoPassword),
+		chromedp.Click(chromedp.CSS("#signin-password")), shown("#choose"), shown(found), chromedp.Click(chromedp.CSS("#choose")),
+		shown("#register-card"), shown(found), chromedp.Click(chromedp.CSS("#register-card")),
+	)
+	if err := w.askedTo(signin.ToSignIn); err != nil {
+		t.Fatal(err)
+	}
+	w.see(shown(`#error[data-code="cardTaken"]`), reads("#error", "IT service desk"))
+	w.draws("register-taken")
+}
