@@ -196,7 +196,7 @@ func TestAPersonChoosesAKeyInTheRealWindow(t *testing.T) {
 	d.eventually("the window is shown", d.windowVisible)
 	d.eventually("keys count", func() bool { return d.keysCount() == 1 })
 	d.drawn("choose-key")
-	d.must("xdotool", "key", "Tab")
+	d.must("xdotool", "key", "Tab", "Tab")
 	d.must("xdotool", "key", "Return")
 	if n := <-chosen; n != 1 {
 		t.Errorf("chose %d", n)

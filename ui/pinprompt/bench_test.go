@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/test"
 	"go.uber.org/goleak"
 
@@ -30,6 +31,8 @@ type bench struct {
 
 	room   int      // the screen's height
 	timers []func() // set, and not yet run out
+
+	forgets func() // the timer of a no that came too early
 }
 
 func newBench(t *testing.T) *bench {
@@ -38,10 +41,14 @@ func newBench(t *testing.T) *bench {
 	b.Prompter = New(test.NewTempApp(t), func() int { return b.room }, slog.New(slog.NewTextHandler(&b.log, nil)))
 	b.do = func(f func()) { b.jobs <- f }
 	b.after = func(d time.Duration, f func()) {
-		if d != guardTime {
+		switch d {
+		case guardTime:
+			b.timers = append(b.timers, f)
+		case declinedTime:
+			b.forgets = f
+		default:
 			t.Errorf("a timer of %v", d)
 		}
-		b.timers = append(b.timers, f)
 	}
 	return b
 }
@@ -121,7 +128,20 @@ func (b *bench) types(s string) {
 	}
 }
 
+// presses presses and lets go of a key, as Fyne reports it.
 func (b *bench) presses(k fyne.KeyName) {
+	down, _ := b.window.win.Canvas().Focused().(desktop.Keyable)
+	if down != nil {
+		down.KeyDown(&fyne.KeyEvent{Name: k})
+	}
+	b.repeats(k)
+	if down != nil {
+		down.KeyUp(&fyne.KeyEvent{Name: k})
+	}
+}
+
+// repeats is what is reported of a key that is held.
+func (b *bench) repeats(k fyne.KeyName) {
 	c, ev := b.window.win.Canvas(), &fyne.KeyEvent{Name: k}
 	if f := c.Focused(); f != nil {
 		f.TypedKey(ev)

@@ -2,6 +2,7 @@ package pinprompt
 
 import (
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/widget"
 )
 
@@ -27,12 +28,16 @@ func (k keys) handle(ev *fyne.KeyEvent) bool {
 
 // button is a button that Enter presses too, and that Escape leaves. Clicks do
 // not count either while keys do not: the window may have come up under the
-// person's pointer.
+// person's pointer. A key that was down already, or is held, presses nothing:
+// it has to go down here, and presses once.
 type button struct {
 	widget.Button
 	keys keys
 	main widget.Importance // without the focus
+	down fyne.KeyName      // went down here and was not used yet
 }
+
+var _ desktop.Keyable = (*button)(nil)
 
 func newButton(label string, k keys, tapped func()) *button {
 	b := &button{keys: k}
@@ -57,8 +62,19 @@ func (b *button) FocusGained() {
 // FocusLost is called by Fyne.
 func (b *button) FocusLost() {
 	b.Importance = b.main
+	b.down = ""
 	b.Button.FocusLost()
 }
+
+// KeyDown is called by Fyne when a key goes down, and not while it repeats.
+func (b *button) KeyDown(ev *fyne.KeyEvent) {
+	if b.keys.count() {
+		b.down = ev.Name
+	}
+}
+
+// KeyUp is called by Fyne.
+func (b *button) KeyUp(*fyne.KeyEvent) { b.down = "" }
 
 // TypedKey is called by Fyne.
 func (b *button) TypedKey(ev *fyne.KeyEvent) {
@@ -67,6 +83,10 @@ func (b *button) TypedKey(ev *fyne.KeyEvent) {
 	}
 	switch ev.Name {
 	case fyne.KeyReturn, fyne.KeyEnter, fyne.KeySpace:
+		if b.down != ev.Name {
+			return
+		}
+		b.down = ""
 		if !b.Disabled() {
 			b.OnTapped()
 		}

@@ -182,7 +182,9 @@ func (p *pinPage) showChecking() {
 	p.tell(translations.PINChecking, widget.HighImportance)
 }
 
-// keyPage lets the person choose a key.
+// keyPage lets the person choose a key. None has the focus at first: Enter that
+// is still held from another window must not choose one, and on some systems it
+// looks like pressed anew.
 type keyPage struct {
 	whole *sheet
 	first *button
@@ -220,12 +222,21 @@ func newKeyPage(say *translations.Catalogue, about signin.About, choices []signi
 	return p
 }
 
-func (p *keyPage) content() *sheet            { return p.whole }
-func (p *keyPage) focus() fyne.Focusable      { return p.first }
-func (p *keyPage) ready()                     {}
-func (p *keyPage) strayRune(rune)             {}
-func (p *keyPage) strayKey(ev *fyne.KeyEvent) { p.keys.handle(ev) }
-func (p *keyPage) wipe()                      {}
+func (p *keyPage) content() *sheet       { return p.whole }
+func (p *keyPage) focus() fyne.Focusable { return nil }
+func (p *keyPage) ready()                {}
+func (p *keyPage) strayRune(rune)        {}
+func (p *keyPage) wipe()                 {}
+
+// strayKey goes to the first key by an arrow, as Tab does.
+func (p *keyPage) strayKey(ev *fyne.KeyEvent) {
+	if p.keys.handle(ev) || ev.Name != fyne.KeyDown && ev.Name != fyne.KeyUp {
+		return
+	}
+	if c := fyne.CurrentApp().Driver().CanvasForObject(p.first); c != nil {
+		c.Focus(p.first)
+	}
+}
 
 // buttons stand at the right, wide enough to be hit.
 func buttons(all ...*button) fyne.CanvasObject {

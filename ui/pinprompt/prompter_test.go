@@ -112,9 +112,9 @@ func TestAnAnswerThatComesAfterTheEndIsWiped(t *testing.T) {
 	}
 }
 
-func TestAKeyIsChosenWithTheKeyboard(t *testing.T) {
-	b := newBench(t)
-	d := b.open()
+// choose shows a page with two keys.
+func (b *bench) choose(d signin.Dialog) chan int {
+	b.t.Helper()
 	choices := []signin.KeyChoice{
 		{Holder: "Alex Morgan", Issuer: "CA 1", Expiry: time.Date(2027, 8, 30, 12, 0, 0, 0, time.UTC), Reader: "Reader A"},
 		{Holder: "B\u202E", Issuer: "CA 2", Expiry: time.Date(2028, 1, 2, 12, 0, 0, 0, time.UTC), Reader: "Reader B"},
@@ -128,15 +128,122 @@ func TestAKeyIsChosenWithTheKeyboard(t *testing.T) {
 		chosen <- n
 	}()
 	b.until(func() bool { return b.window.page != nil })
+	return chosen
+}
+
+func TestAKeyIsChosenWithTheKeyboard(t *testing.T) {
+	b := newBench(t)
+	d := b.open()
+	chosen := b.choose(d)
 	b.sees(about.Origin, "Alex Morgan", "Issued by CA 1", "30/08/2027", "Reader A", "B\uFFFD")
 	b.presses(fyne.KeyReturn) // too early
 	b.guardEnds()
+	b.presses(fyne.KeyReturn) // no key has the focus
+	b.presses(fyne.KeyDown)
 	b.window.win.Canvas().FocusNext()
 	b.presses(fyne.KeyReturn)
 	if n := <-chosen; n != 1 {
 		t.Errorf("chose %d", n)
 	}
 	b.end(d)
+}
+
+func TestEnterThatIsHeldChoosesNoKey(t *testing.T) {
+	for name, hold := range map[string]func(b *bench){
+		"from before the window": func(b *bench) {
+			b.repeats(fyne.KeyReturn)
+			b.guardEnds()
+			b.repeats(fyne.KeyReturn)
+		},
+		"as some systems report it, pressed anew": func(b *bench) {
+			b.guardEnds()
+			b.presses(fyne.KeyReturn)
+			b.repeats(fyne.KeyEnter)
+		},
+		"while a key gets the focus": func(b *bench) {
+			b.guardEnds()
+			b.window.win.Canvas().FocusNext()
+			b.repeats(fyne.KeyReturn)
+			b.repeats(fyne.KeySpace)
+		},
+		"pressed on one key, held on the next": func(b *bench) {
+			b.window.win.Canvas().FocusNext()
+			b.presses(fyne.KeyReturn) // too early
+			b.guardEnds()
+			b.repeats(fyne.KeyReturn)
+			b.window.win.Canvas().FocusNext()
+			b.repeats(fyne.KeyReturn)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			d := b.open()
+			chosen := b.choose(d)
+			hold(b)
+			select {
+			case n := <-chosen:
+				t.Errorf("chose %d", n)
+			case <-time.After(20 * time.Millisecond): // nothing tells that nothing happens
+			}
+			b.end(d)
+			if n := <-chosen; n != -1 {
+				t.Errorf("chose %d", n)
+			}
+		})
+	}
+}
+
+func TestANoAfterAKeyWasChosenIsHeardThoughNoPINWasAskedYet(t *testing.T) {
+	for name, refuse := range map[string]func(b *bench){
+		"cancel": func(b *bench) { b.presses(fyne.KeyEscape) },
+		"window": func(b *bench) { b.window.cancel() }, // the test driver knows no intercept
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			d := b.open()
+			chosen := b.choose(d)
+			b.guardEnds()
+			b.window.win.Canvas().FocusNext()
+			b.presses(fyne.KeyReturn)
+			if n := <-chosen; n != 0 {
+				t.Fatalf("chose %d", n)
+			}
+			refuse(b)
+			if b.window.visible {
+				t.Error("the window stays")
+			}
+			d.Close()
+			next := b.open()
+			done := make(chan outcome, 1)
+			go func() {
+				a, err := next.AskPIN(context.Background(), signin.PINQuestion{TriesLeft: 3})
+				done <- outcome{a, err}
+			}()
+			b.next() // the first lets go of the window
+			b.next() // and the next is answered
+			if o := <-done; signin.CodeOf(o.err) != signin.CodeCancelled || b.window.visible {
+				t.Errorf("got %v, and the window is there: %v", o.err, b.window.visible)
+			}
+			next.Close()
+			b.next()
+			next = b.open()
+			b.ask(next, signin.PINQuestion{TriesLeft: 3}) // one no is for one question
+			b.end(next)
+		})
+	}
+}
+
+func TestANoThatNothingCameAfterIsForgotten(t *testing.T) {
+	b := newBench(t)
+	b.window.decline(about.Origin)
+	b.window.decline("https://other.example")
+	b.forgets()
+	d := b.open()
+	b.ask(d, signin.PINQuestion{TriesLeft: 3})
+	b.end(d)
+	if b.window.declined != "" {
+		t.Errorf("%s is still declined", b.window.declined)
+	}
 }
 
 func TestOnALowScreenThePINFieldAndTheButtonsStayInSight(t *testing.T) {

@@ -96,6 +96,7 @@ func TestAPageThatWantsTheSigningCertificateIsNamed(t *testing.T) {
 	b.sees("Show this website your signing", batch.Origin, "Nothing is signed", "Alex Morgan")
 	b.picture(t, "sign-certificate")
 	b.guardEnds()
+	b.presses(fyne.KeyDown)
 	b.presses(fyne.KeyReturn)
 	if n := <-chosen; n != 0 {
 		t.Errorf("chose %d", n)

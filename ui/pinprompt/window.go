@@ -31,6 +31,10 @@ type window struct {
 	after func(time.Duration, func())
 	room  func() int // the screen's height in pixels, zero when not known
 
+	// declined is the origin whose person chose a key and then said no,
+	// before the page for its PIN was there.
+	declined string
+
 	page    page
 	cancel  func() // the person's no to the page, nil while none is possible
 	visible bool
@@ -158,6 +162,11 @@ func once(answer func(result)) func(result) {
 
 func (w *window) askPIN(about signin.About, q signin.PINQuestion, answer func(result)) {
 	answer = once(answer)
+	if w.declined != "" && w.declined == about.Origin {
+		w.declined = ""
+		answer(result{err: &signin.Error{Code: signin.CodeCancelled}})
+		return
+	}
 	p := newPINPage(translations.For(about.Lang), about, q, w.keys())
 	p.fit = func() { w.fit(p.whole) }
 	p.submit = func() {
@@ -168,8 +177,27 @@ func (w *window) askPIN(about signin.About, q signin.PINQuestion, answer func(re
 	w.present(p, func() { answer(result{err: &signin.Error{Code: signin.CodeCancelled}}) })
 }
 
+// declinedTime is how long a no is kept for the page that it was too early for.
+// The agent asks for the PIN as soon as the card told how many tries are left.
+const declinedTime = 10 * time.Second
+
 func (w *window) chooseKey(about signin.About, choices []signin.KeyChoice, answer func(result)) {
 	answer = once(answer)
-	p := newKeyPage(translations.For(about.Lang), about, choices, w.keys(), func(n int) { answer(result{key: n}) })
+	p := newKeyPage(translations.For(about.Lang), about, choices, w.keys(), func(n int) {
+		answer(result{key: n})
+		w.cancel = func() { w.decline(about.Origin) }
+	})
 	w.present(p, func() { answer(result{err: &signin.Error{Code: signin.CodeCancelled}}) })
+}
+
+// decline keeps a no that came after the key was chosen, when nobody waits for
+// an answer, and takes the page away so that the person sees it was heard.
+func (w *window) decline(origin string) {
+	w.declined = origin
+	w.hide()
+	w.after(declinedTime, func() {
+		if w.declined == origin {
+			w.declined = ""
+		}
+	})
 }

@@ -141,7 +141,7 @@ func TestAPersonChoosesOneOfTwoCards(t *testing.T) {
 	s.reads("progress", "choose your card in it.")
 	s.askedPIN()
 	s.keep("two-cards-1-choose")
-	s.desk.keys(t, "Tab", "Return")
+	s.desk.keys(t, "Tab", "Tab", "Return")
 	s.askedPIN()
 	s.desk.picture(t, "two-cards-2-pin")
 	s.typePIN(s.desk.canary)
