@@ -29,6 +29,8 @@ type desk struct {
 	ca   *virtual.CA
 	pcsc *virtual.Manager
 	slot *virtual.Reader
+
+	slots []*virtual.Reader // all of them; slot is the first
 }
 
 func newDesk(t *testing.T) *desk {
@@ -44,11 +46,10 @@ func makeDesk(t *testing.T, list *cards.List, readers ...string) *desk {
 		t.Fatal(err)
 	}
 	d := &desk{t: t, ca: virtual.NewCA("Test CA"), pcsc: virtual.NewManager()}
-	for i, name := range readers {
-		if r := d.pcsc.AddReader(name); i == 0 {
-			d.slot = r
-		}
+	for _, name := range readers {
+		d.slots = append(d.slots, d.pcsc.AddReader(name))
 	}
+	d.slot = d.slots[0]
 	d.Manager = New(Config{Driver: d.pcsc, List: list, Usable: rules.Usable, Algorithm: token.AlgorithmFor, Log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(context.Background())
 	stopped := make(chan error, 1)

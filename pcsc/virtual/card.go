@@ -148,6 +148,7 @@ func (c *Card) TriesLeft() (pin, puk int) {
 func (c *Card) Reset(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.log.resets.Add(1)
 	c.verified, c.fresh, c.chain, c.response = false, false, nil, nil
 	return wait(ctx, c.profile.Timing.Reset)
 }

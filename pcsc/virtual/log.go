@@ -51,6 +51,7 @@ func (e Exchange) String() string {
 // log counts commands and keeps the latest.
 type log struct {
 	commands atomic.Int64
+	resets   atomic.Int64
 
 	mu        sync.Mutex // guards exchanges
 	exchanges []Exchange
@@ -77,11 +78,16 @@ func (l *log) add(raw, answer []byte) {
 // ResetCount, GET RESPONSE and unanswered ones included.
 func (c *Card) Count() int { return int(c.log.commands.Load()) }
 
-// ResetCount sets Count to zero and empties Trace.
+// Resets returns how often the card was reset, or powered up, since it was made
+// or since ResetCount.
+func (c *Card) Resets() int { return int(c.log.resets.Load()) }
+
+// ResetCount sets Count and Resets to zero and empties Trace.
 func (c *Card) ResetCount() {
 	c.log.mu.Lock()
 	defer c.log.mu.Unlock()
 	c.log.commands.Store(0)
+	c.log.resets.Store(0)
 	c.log.exchanges = nil
 }
 
