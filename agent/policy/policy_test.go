@@ -136,6 +136,10 @@ func TestADoubtfulFileIsRefusedWithTheReason(t *testing.T) {
 		"[[origin]]\nurl = \"https://a.example.\"":                                         "end in a dot",
 		"[[origin]]\nurl = \"https://*.example\"":                                          "wildcard",
 		"[[origin]]\nurl = \"https://ysbyty-câr.example\"":                                 "ASCII form",
+		"[[origin]]\nurl = \"https://a..example\"":                                         "ASCII form",
+		"[[origin]]\nurl = \"https://-a.example\"":                                         "ASCII form",
+		"[[origin]]\nurl = \"https://a-.example\"":                                         "ASCII form",
+		"[[origin]]\nurl = \"https://" + strings.Repeat("a", 64) + ".example\"":            "ASCII form",
 		"[[origin]]\nurl = \"https://a.example:443\"":                                      "own port",
 		"[[origin]]\nurl = \"https://a.example:\"":                                         "as browsers write it",
 		"[[origin]]\nurl = \"https://[0:0::1]\"":                                           "short form",
@@ -152,6 +156,10 @@ func TestADoubtfulFileIsRefusedWithTheReason(t *testing.T) {
 			t.Errorf("%s\ngot %v, want %q in it", text, err, want)
 		}
 	}
+}
+
+func TestALabelMayHave63Characters(t *testing.T) {
+	parse(t, "[[origin]]\nurl = \"https://a_b-"+strings.Repeat("c", 59)+".example\"")
 }
 
 func TestOriginsOfThisComputerMayBeHTTP(t *testing.T) {

@@ -21,7 +21,7 @@ const (
 
 var (
 	langShape    = regexp.MustCompile(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$`)
-	sessionShape = regexp.MustCompile(`^[A-Za-z0-9_-]{22,128}$`)
+	sessionShape = regexp.MustCompile(`^[A-Za-z0-9_-]+$`) // not {22,128}: compiling that takes a millisecond
 	clientShape  = regexp.MustCompile(`^[ -~]+$`)
 )
 
@@ -49,7 +49,9 @@ func decodeBase64(text string) ([]byte, error) {
 
 // ValidSession reports whether a session id could be one of the agent's: 22 to
 // 128 characters of base64url's alphabet.
-func ValidSession(session string) bool { return sessionShape.MatchString(session) }
+func ValidSession(session string) bool {
+	return len(session) >= 22 && len(session) <= 128 && sessionShape.MatchString(session)
+}
 
 // ValidLang reports whether a language tag has the shape of BCP 47, or is empty.
 func ValidLang(lang string) bool {
