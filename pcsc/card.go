@@ -180,11 +180,20 @@ func (o *owner) connect(driver Driver, reader string) error {
 	return nil
 }
 
+// mostResets is how many resets in a row a connection is taken up after: another
+// program may reset the card again before our transaction begins.
+const mostResets = 3
+
+func isReset(err error) bool {
+	code, ok := errors.AsType[Code](err)
+	return ok && errors.Is(code.Kind(), ErrCardReset)
+}
+
 // begin starts a transaction and reports whether the card was reset before: a
 // connection must be taken up again then.
 func (o *owner) begin() (wasReset bool, err error) {
 	err = o.handle.BeginTransaction()
-	if code, ok := errors.AsType[Code](err); ok && errors.Is(code.Kind(), ErrCardReset) {
+	for resets := 0; isReset(err) && resets < mostResets; resets++ {
 		wasReset = true
 		if err = o.handle.Reconnect(ShareShared, ProtocolAny, LeaveCard); err != nil {
 			return true, o.error("reconnect", err)

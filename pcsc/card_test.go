@@ -96,7 +96,7 @@ func TestAFatalTestInATransactionEndsBoth(t *testing.T) {
 	})
 }
 
-func TestAResetCardIsTakenUpOnce(t *testing.T) {
+func TestAResetCardIsTakenUp(t *testing.T) {
 	for _, code := range []Code{CardReset, UnpoweredCard} {
 		connected(t, func(t *testing.T, s *script, c *Card) {
 			s.answer("begin", code)
@@ -113,10 +113,18 @@ func TestAResetCardIsTakenUpOnce(t *testing.T) {
 
 			s.answer("begin", code)
 			s.answer("begin", code)
-			if err := c.Transact(t.Context(), send); !errors.Is(err, ErrCardReset) {
-				t.Errorf("after a second reset: %v", err)
+			if err := c.Transact(t.Context(), send); err != nil {
+				t.Errorf("after a second reset before the transaction: %v", err)
 			}
-			wantCalls(t, s, "begin reconnect begin")
+			wantCalls(t, s, "begin reconnect begin reconnect begin transmit end")
+
+			for range 1 + mostResets {
+				s.answer("begin", code)
+			}
+			if err := c.Transact(t.Context(), send); !errors.Is(err, ErrCardReset) {
+				t.Errorf("after resets without end: %v", err)
+			}
+			wantCalls(t, s, "begin reconnect begin reconnect begin reconnect begin")
 		})
 	}
 }
