@@ -47,6 +47,7 @@ type place struct {
 	reader  pcsc.Reader
 	cancel  context.CancelFunc // of the reading under way; nil when none is
 	retries int                // readings of this insertion that failed
+	freed   bool               // another program let go of the card during the reading under way
 	status  signin.State       // of a card that could not be read; empty before
 	card    *card              // nil unless it was read
 }
@@ -122,7 +123,9 @@ func (m *Manager) follow(s pcsc.Snapshot) {
 		inserted := !before.Present || before.Insertion != r.Insertion
 		freed := before.Exclusive && !r.Exclusive || before.Mute && !r.Mute
 		switch {
-		case !r.Present || p.cancel != nil || p.card != nil:
+		case !r.Present || p.card != nil:
+		case p.cancel != nil:
+			p.freed = p.freed || freed
 		case r.Mute:
 			p.status = signin.CardUnreadable
 		case inserted || freed:
@@ -142,7 +145,7 @@ func (m *Manager) emptyLocked(p *place) {
 		c.leave()
 		m.parts.Go(c.spoken.close)
 	}
-	p.cancel, p.card, p.status = nil, nil, ""
+	p.cancel, p.card, p.status, p.freed = nil, nil, "", false
 }
 
 // publishLocked makes a new snapshot.

@@ -16,6 +16,7 @@ import (
 	"github.com/cardea-agent/cardea/agent/policy"
 	"github.com/cardea-agent/cardea/agent/signin"
 	"github.com/cardea-agent/cardea/agent/token"
+	"github.com/cardea-agent/cardea/pcsc"
 	"github.com/cardea-agent/cardea/pcsc/apdu"
 	"github.com/cardea-agent/cardea/pcsc/virtual"
 )
@@ -328,6 +329,37 @@ func TestACardThatFailsOnceWhileItIsReadIsReadAgain(t *testing.T) {
 	card.Script(virtual.MuteAt(3))
 	d.slot.Insert(card)
 	d.state(signin.Ready)
+}
+
+func TestACardThatIsFreedDuringTheLastReadingIsReadAgain(t *testing.T) {
+	d := makeDesk(t, nil) // without readers: this test is what PC/SC says
+	d.state(signin.NoReader)
+	held := pcsc.Reader{Name: "Reader 1", Present: true, Exclusive: true, Insertion: 1}
+	d.follow(pcsc.Snapshot{Readers: []pcsc.Reader{held}})
+	d.mu.Lock()
+	p := d.places[held.Name]
+	p.cancel() // in its place the last reading, which this test does
+	reading, cancel := context.WithCancel(t.Context())
+	p.cancel, p.retries = cancel, len(readAgain)
+	d.mu.Unlock()
+
+	freed := held
+	freed.Exclusive = false
+	d.follow(pcsc.Snapshot{Readers: []pcsc.Reader{freed}})
+	d.take(reading, p, nil, pcsc.ErrInUse)
+	s, _ := d.Snapshot()
+	if !s.Readers[0].Pending {
+		t.Fatalf("nobody reads the card any more: %+v", s.Readers[0])
+	}
+
+	d.mu.Lock()
+	p.cancel()
+	p.cancel, p.retries = cancel, len(readAgain)
+	d.mu.Unlock()
+	d.take(reading, p, nil, pcsc.ErrInUse)
+	if s, _ = d.Snapshot(); s.Readers[0].Pending {
+		t.Error("it is read for ever")
+	}
 }
 
 func TestAnOperationThatFindsTheCardGoneClosesGoneFirst(t *testing.T) {

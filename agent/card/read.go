@@ -46,6 +46,9 @@ func (m *Manager) take(ctx context.Context, p *place, s spoken, err error) bool 
 		return false
 	}
 	p.cancel = nil
+	if p.freed { // it came too late for this reading
+		p.retries, p.freed = 0, false
+	}
 	name, atr := p.reader.Name, hex.EncodeToString(p.reader.ATR)
 	switch {
 	case err == nil:
