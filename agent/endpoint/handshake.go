@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"bufio"
 	"encoding/base64"
 	"net"
 	"net/http"
@@ -88,13 +89,19 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer release()
-	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+	raw, _ := r.Context().Value(connKey{}).(net.Conn)
+	over := &takeover{ResponseWriter: w}
+	ws, err := websocket.Accept(over, r, &websocket.AcceptOptions{
 		Subprotocols:       []string{protocol.Subprotocol},
 		InsecureSkipVerify: true, // admit was stricter: this check lets a missing Origin through
 		CompressionMode:    websocket.CompressionDisabled,
 	})
 	if err != nil {
 		s.refusals.logOrigin(origin, "the handshake failed")
+		if over.failed {
+			_ = raw.Close()
+			s.connState(raw, http.StateClosed)
+		}
 		return
 	}
 	defer s.live.Done()
@@ -102,8 +109,20 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 	if s.may(origin, rightSign) {
 		ws.SetReadLimit(maxBatch)
 	}
-	raw, _ := r.Context().Value(connKey{}).(net.Conn)
 	newConnection(s, r.Context(), ws, raw, origin).serve()
+}
+
+// takeover notes when taking a connection over from net/http failed, which then
+// neither closes the connection nor says what became of it.
+type takeover struct {
+	http.ResponseWriter
+	failed bool
+}
+
+func (t *takeover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffered, err := http.NewResponseController(t.ResponseWriter).Hijack()
+	t.failed = err != nil
+	return conn, buffered, err
 }
 
 // checkHandshake checks what websocket.Accept would refuse with words.

@@ -2,11 +2,13 @@ package endpoint
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -231,6 +233,37 @@ func TestAnotherUsersConnectionIsClosedUnread(t *testing.T) {
 				t.Errorf("%d calls", calls)
 			}
 		})
+	}
+}
+
+// untakeable is a response on a connection that cannot be taken over.
+type untakeable struct{ *httptest.ResponseRecorder }
+
+func (untakeable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return nil, nil, errors.New("unexpected Peek failure")
+}
+
+func TestAConnectionThatCannotBeTakenOverIsClosedAndHoldsNothingUp(t *testing.T) {
+	s := New(defaults(&fakeBackend{}))
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	s.connState(ours, http.StateNew)
+	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(strings.ReplaceAll(handshake, ":P", ":24747"))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := untakeable{httptest.NewRecorder()}
+	s.upgrade(w, r.WithContext(context.WithValue(t.Context(), connKey{}, ours)))
+	if w.Code != http.StatusSwitchingProtocols {
+		t.Errorf("it was refused before: %d", w.Code)
+	}
+	if _, err := theirs.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("the connection is open: %v", err)
+	}
+	s.live.Wait()
+	s.slots.wait()
+	if len(s.silent.conns) > 0 {
+		t.Error("it still counts as silent")
 	}
 }
 

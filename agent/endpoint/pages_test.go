@@ -129,11 +129,12 @@ func TestASignInGivesTokenProgressAndSession(t *testing.T) {
 func TestWhatHappenedBeforeTheSubscriptionIsToldAfterTheAnswer(t *testing.T) {
 	for _, c := range []struct {
 		standing signin.SessionStanding
-		want     string
+		want     []string
 	}{
-		{signin.SessionStanding{State: signin.SessionRemoved, GraceLeft: 80 * time.Second}, `"event":"cardRemoved","action":"lock","graceSeconds":80`},
-		{signin.SessionStanding{State: signin.SessionLocked, GraceLeft: time.Second}, `"event":"locked"`},
-		{signin.SessionStanding{State: signin.SessionEnded, Why: signin.EndedByRemoval}, `"event":"ended","why":"cardRemoved"`},
+		{signin.SessionStanding{State: signin.SessionRemoved, GraceLeft: 80 * time.Second},
+			[]string{`"event":"cardRemoved","action":"lock","graceSeconds":80`, `"event":"locked"`}},
+		{signin.SessionStanding{State: signin.SessionLocked, GraceLeft: time.Second}, []string{`"event":"locked"`}},
+		{signin.SessionStanding{State: signin.SessionEnded, Why: signin.EndedByRemoval}, []string{`"event":"ended","why":"cardRemoved"`}},
 	} {
 		backend := &fakeBackend{
 			resume: func(_ context.Context, req signin.ResumeRequest, _ func(signin.Progress)) (signin.Token, error) {
@@ -148,7 +149,9 @@ func TestWhatHappenedBeforeTheSubscriptionIsToldAfterTheAnswer(t *testing.T) {
 		if got := p.next(); !strings.Contains(got, `"id":1,"result":{"token":`) {
 			t.Error(got)
 		}
-		p.expect(`{"jsonrpc":"2.0","method":"session","params":{"session":"` + session + `",` + c.want + `}}`)
+		for _, want := range c.want {
+			p.expect(`{"jsonrpc":"2.0","method":"session","params":{"session":"` + session + `",` + want + `}}`)
+		}
 	}
 }
 

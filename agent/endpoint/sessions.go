@@ -69,4 +69,8 @@ func (c *connection) catchUp(session string, standing signin.SessionStanding) {
 		return
 	}
 	c.put(outgoing{data: c.encode(notification(protocol.NotifySession, sessionParams(event)))})
+	if standing.State == signin.SessionRemoved && event.Removal.Action == signin.RemovalLock {
+		locked := signin.SessionEvent{Session: session, Kind: signin.EventLocked}
+		c.put(outgoing{data: c.encode(notification(protocol.NotifySession, sessionParams(locked)))})
+	}
 }
