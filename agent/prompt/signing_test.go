@@ -28,6 +28,7 @@ func TestTheTrayFollowsABatchAndStopsIt(t *testing.T) {
 			}
 		}
 	}
+	fake.askPIN = answerWith(canary)
 	var shown signin.About
 	fake.open = func(_ context.Context, about signin.About) error { shown = about; return nil }
 	server, _ := startServer(t, path, io.Discard)
@@ -38,6 +39,11 @@ func TestTheTrayFollowsABatchAndStopsIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer d.Close()
+	a, err := d.AskPIN(t.Context(), signin.PINQuestion{TriesLeft: 3}) // a batch begins with a PIN
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.PIN.Wipe()
 	if shown != batch {
 		t.Errorf("the tray was shown %+v", shown)
 	}
