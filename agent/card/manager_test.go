@@ -332,9 +332,9 @@ func TestACardThatFailsOnceWhileItIsReadIsReadAgain(t *testing.T) {
 }
 
 func TestACardThatIsFreedDuringTheLastReadingIsReadAgain(t *testing.T) {
-	d := makeDesk(t, nil) // without readers: this test is what PC/SC says
-	d.state(signin.NoReader)
-	held := pcsc.Reader{Name: "Reader 1", Present: true, Exclusive: true, Insertion: 1}
+	d := newDesk(t)
+	d.state(signin.NoCard) // from here on this test is what PC/SC says
+	held := pcsc.Reader{Name: "Reader 2", Present: true, Exclusive: true, Insertion: 1}
 	d.follow(pcsc.Snapshot{Readers: []pcsc.Reader{held}})
 	d.mu.Lock()
 	p := d.places[held.Name]
