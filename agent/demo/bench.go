@@ -20,20 +20,25 @@ type bench struct {
 	stopped  bool            // the smartcard service
 }
 
+// benchCard is a card, and what it was made of.
 type benchCard struct {
 	*virtual.Card
 	Holder, Kind string
+	profile      virtual.Profile
+	lost         bool // reported to the authority
 }
 
 func newBench() *bench {
 	b := &bench{ca: virtual.NewCA("Example Card Authority"), manager: virtual.NewManager(), inserted: -1}
+	b.ca.Momentary = true // a lost card is refused at once
 	b.reader = b.manager.AddReader(readerName)
 	add := func(holder, kind string, profile virtual.Profile, changes ...func(*virtual.Profile)) {
-		changes = append(changes, virtual.As(virtual.ContactCard))
-		b.cards = append(b.cards, benchCard{virtual.NewCard(b.ca, profile.With(changes...)), holder, kind})
+		profile = profile.With(append(changes, virtual.As(virtual.ContactCard))...)
+		b.cards = append(b.cards, benchCard{Card: virtual.NewCard(b.ca, profile), Holder: holder, Kind: kind, profile: profile})
 	}
-	add("Anna Example", "A hospital’s card with RSA keys, user ID 555000000001.", virtual.Field("555000000001", "Anna Example"))
-	add("Bryn Example", "A card with P-256 keys. Two wrong PINs were typed: one try is left.", virtual.P256("Bryn Example"), virtual.OneTryLeft)
+	add("Anna Example", "A hospital’s card with RSA keys, user ID 555000000001. It is registered at the site.", virtual.Field("555000000001", "Anna Example"))
+	add("Bryn Example", "A card with P-256 keys, registered at the site. Two wrong PINs were typed: one try is left.", virtual.P256("Bryn Example"), virtual.OneTryLeft)
+	add("Anna Example", "A second card of Anna’s, user ID 555000000002, to register at the site.", virtual.Field("555000000002", "Anna Example"))
 	add("Carys Example", "A card that expired yesterday.", virtual.P256("Carys Example"), virtual.Expired)
 	add("Dewi Example", "A card whose PIN is blocked.", virtual.P256("Dewi Example"), virtual.BlockedPIN)
 	return b
@@ -77,6 +82,31 @@ func (b *bench) plug() {
 	}
 }
 
+// reportLost has the authority tell everybody who asks that a card is not to be
+// trusted any more.
+func (b *bench) reportLost(card int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := &b.cards[card]
+	for _, slot := range []virtual.KeySlot{virtual.Authentication, virtual.Signature} {
+		b.ca.Revoke(c.Certificate(slot))
+	}
+	c.lost = true
+}
+
+// renew gives a card's holder the next one, with new keys and certificates and
+// the old user ID. The old one is taken out.
+func (b *bench) renew(card int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.inserted == card && b.reader != nil {
+		b.reader.Remove()
+		b.inserted = -1
+	}
+	c := &b.cards[card]
+	c.Card, c.lost = virtual.NewCard(b.ca, c.profile), false
+}
+
 func (b *bench) stopService() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -96,13 +126,14 @@ type view struct {
 	Cards           []cardView
 	Inserted        string // the holder's name, empty without a card
 	Plugged, Serves bool
-	PIN             string
+	PIN, Password   string
+	Mails           []mailView
 }
 
 type cardView struct {
 	Number       int
 	Holder, Kind string
-	In           bool
+	In, Lost     bool
 	TriesLeft    int
 	Commands     int
 }
@@ -110,10 +141,10 @@ type cardView struct {
 func (b *bench) view() view {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	v := view{Plugged: b.reader != nil, Serves: !b.stopped, PIN: virtual.DefaultPIN}
+	v := view{Plugged: b.reader != nil, Serves: !b.stopped, PIN: virtual.DefaultPIN, Password: demoPassword}
 	for i, c := range b.cards {
 		pin, _ := c.TriesLeft()
-		v.Cards = append(v.Cards, cardView{i, c.Holder, c.Kind, i == b.inserted, pin, c.Count()})
+		v.Cards = append(v.Cards, cardView{i, c.Holder, c.Kind, i == b.inserted, c.lost, pin, c.Count()})
 		if i == b.inserted {
 			v.Inserted = c.Holder
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,7 +104,7 @@ type step struct {
 
 // signInAndOut does and prints every step until one fails.
 func (v *visit) signInAndOut() error {
-	for _, s := range append(v.signsIn(), v.locksAndEnds()...) {
+	for _, s := range slices.Concat(v.signsIn(), v.locksAndEnds(), v.losesAndRenews()) {
 		began := time.Now()
 		if err := s.do(); err != nil {
 			return fmt.Errorf("not ok: %s: %w", s.what, err)
@@ -151,7 +152,7 @@ func (v *visit) locksAndEnds() []step {
 			return v.on(v.site, hidden("#locked"), shown(open), holds("#note", note))
 		}},
 		{"the next page is signed in without another PIN", func() error {
-			return v.on(v.site, chromedp.Click(chromedp.CSS("#notes")), shown(`body[data-standing="present"] a#notes[aria-current]`), reads("#who", "555000000001"))
+			return v.on(v.site, chromedp.Click(chromedp.CSS("#notes")), shown(`body[data-standing="present"] a#notes[aria-current]`), reads("#who", "Anna Example"))
 		}},
 		{"the person signs out, and the page behind is closed", func() error {
 			return v.on(v.site,
@@ -166,6 +167,37 @@ func (v *visit) locksAndEnds() []step {
 		}},
 	}
 }
+
+// losesAndRenews is what becomes of a card in years.
+func (v *visit) losesAndRenews() []step {
+	signIn := func() error {
+		if err := v.on(v.site, chromedp.Navigate(v.origin+"/"), shown(`#status[data-state="ready"]`), chromedp.Click(chromedp.CSS("#signin"))); err != nil {
+			return err
+		}
+		return v.askedTo(signin.ToSignIn)
+	}
+	return []step{
+		{"a card that was reported lost does not sign in any more", func() error {
+			if err := errors.Join(v.press("#lost-0"), signIn()); err != nil {
+				return err
+			}
+			return v.on(v.site, shown(`#error[data-code="certificateRevoked"]`), reads("#error", "Card office"))
+		}},
+		{"the next card of the same person does, without registering it", func() error {
+			if err := errors.Join(v.press("#renew-0"), v.press("#insert-0"), signIn()); err != nil {
+				return err
+			}
+			return v.on(v.site, shown(open), reads("#who", "555000000001"), chromedp.Click(chromedp.CSS("#signout")), shown("#signin"))
+		}},
+		{"the password signs in where there is no card", func() error {
+			return v.on(v.site,
+				chromedp.SendKeys(chromedp.CSS("#email"), people[0].email), chromedp.SendKeys(chromedp.CSS("#password"), demoPassword),
+				chromedp.Click(chromedp.CSS("#signin-password")), shown("#who"), reads("#who", people[0].email),
+				chromedp.Click(chromedp.CSS("#signout")), shown("#signin"))
+		}},
+	}
+}
+
 
 // on does something in a page, within a step's time.
 func (v *visit) on(page context.Context, actions ...chromedp.Action[chromedp.Void]) error {

@@ -178,9 +178,9 @@ func (g gallery) signInPages() {
 	g.state("signin-wrong-pin", shown(`#progress[data-phase="wrongPIN"]`), reads("#progress", "2 tries left"))
 	g.person.answers <- ""
 	g.state("error-pin-wrong", shown(`#error[data-code="pinWrong"]`))
-	g.bench.insert(2)
-	g.state("error-expired", shown(`#status[data-state="noUsableCertificate"]`), click("#signin"), shown(`#error[data-code="noUsableCertificate"]`))
 	g.bench.insert(3)
+	g.state("error-expired", shown(`#status[data-state="noUsableCertificate"]`), click("#signin"), shown(`#error[data-code="noUsableCertificate"]`))
+	g.bench.insert(4)
 	g.state("error-blocked", shown(`#status[data-state="pinBlocked"]`), click("#signin"), shown(`#error[data-code="pinBlocked"]`), click("#error summary"))
 	g.bench.insert(0)
 	g.see(shown(`#status[data-state="ready"]`), click("#signin"), shown(`#progress[data-phase="waitingForPIN"]`))

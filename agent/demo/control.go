@@ -18,11 +18,16 @@ var controlPage = template.Must(template.New("control").Parse(controlHTML))
 
 // newControl is the page on which a person moves cards. It has no script: every
 // button is a form of its own.
-func newControl(b *bench) http.Handler {
+func newControl(b *bench, mails string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /control", func(w http.ResponseWriter, _ *http.Request) {
 		var page bytes.Buffer
-		if err := controlPage.Execute(&page, b.view()); err != nil {
+		shown := b.view()
+		var err error
+		if shown.Mails, err = readMails(mails); err == nil {
+			err = controlPage.Execute(&page, shown)
+		}
+		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
@@ -41,6 +46,8 @@ func newControl(b *bench) http.Handler {
 	}
 	for i := range b.cards {
 		button("insert/"+strconv.Itoa(i), func() { b.insert(i) })
+		button("lost/"+strconv.Itoa(i), func() { b.reportLost(i) })
+		button("renew/"+strconv.Itoa(i), func() { b.renew(i) })
 	}
 	button("remove", b.remove)
 	button("unplug", b.unplug)

@@ -83,9 +83,10 @@ func (d *demo) join(c config, agentAt []net.Listener) error {
 	d.end = end
 	mux := http.NewServeMux()
 	mux.Handle("/", site)
-	control := portal.Guard(d.origin, d.agentPort, newControl(d.bench))
+	control := portal.Guard(d.origin, d.agentPort, newControl(d.bench, mailFolder(c.folder)))
 	mux.Handle("/control", control)
 	mux.Handle("/control/", control)
+	mux.Handle("POST "+ocspPath, d.bench.ca.OCSPHandler())
 	d.handler = mux
 	return nil
 }

@@ -179,13 +179,16 @@ func TestTheControlPageMovesCardsAndReader(t *testing.T) {
 		{"insert/0", `data-card="Anna Example"`},
 		{"insert/1", `data-card="Bryn Example"`},
 		{"remove", `data-card=""`},
-		{"insert/3", `data-card="Dewi Example"`},
+		{"insert/4", `data-card="Dewi Example"`},
 		{"unplug", `data-plugged="false" data-card=""`},
 		{"insert/0", `data-plugged="false" data-card=""`},
 		{"plug", `data-plugged="true" data-card=""`},
 		{"stop-service", `data-serves="false"`},
 		{"start-service", `data-serves="true"`},
 		{"insert/0", `data-card="Anna Example"`},
+		{"lost/0", `Reported lost.`},
+		{"renew/0", `data-card=""`},
+		{"", `A card was registered to your account`},
 	} {
 		method, path := "POST", "/control/"+step.button
 		if step.button == "" {
@@ -196,7 +199,7 @@ func TestTheControlPageMovesCardsAndReader(t *testing.T) {
 		}
 	}
 	v := d.bench.view()
-	if v.Cards[1].TriesLeft != 1 || v.Cards[3].TriesLeft != 0 || v.Cards[0].TriesLeft != 3 || v.PIN != virtual.DefaultPIN {
+	if v.Cards[1].TriesLeft != 1 || v.Cards[4].TriesLeft != 0 || v.Cards[0].TriesLeft != 3 || v.PIN != virtual.DefaultPIN {
 		t.Errorf("the cards are %+v", v.Cards)
 	}
 }

@@ -24,6 +24,13 @@ const (
 	demoPolicy   = "2026-11"
 )
 
+// ocspPath is where the authority of the demo's cards answers, on the site's own
+// address: it ends with the demo.
+const ocspPath = "/ocsp"
+
+// mailFolder is where the site's mails lie.
+func mailFolder(folder string) string { return filepath.Join(folder, "mail") }
+
 // person is somebody with an account, and the card that is registered to it.
 type person struct {
 	name, email string
@@ -51,8 +58,7 @@ func newSite(ctx context.Context, b *bench, origin string, agentPort int, folder
 	verifier, err := verify.New(verify.Config{
 		Origins: []string{origin}, Roots: b.ca.Pool(), NoExtendedUsage: true, UserID: verify.CommonName,
 		IssuerNames: map[string]string{ca.String(): ca.CommonName},
-		// The authority of the demo's cards ends with the demo.
-		Revocation: verify.Revocation{Mode: verify.RevocationOff},
+		Revocation:  verify.Revocation{Mode: verify.RevocationHardFail, OCSP: true, OCSPURL: origin + ocspPath},
 	})
 	if err != nil {
 		return nil, nil, err
@@ -63,7 +69,7 @@ func newSite(ctx context.Context, b *bench, origin string, agentPort int, folder
 	}
 	a, err := accounts.New(accounts.Config{
 		Store: kept, Texts: texts.ByKey(), Language: string(texts.English), Site: organisation, Policy: demoPolicy, Log: log,
-		Mailer: accounts.Folder{Path: filepath.Join(folder, "mail"), From: mail.Address{Name: organisation, Address: "no-reply@hospital.example"}},
+		Mailer: accounts.Folder{Path: mailFolder(folder), From: mail.Address{Name: organisation, Address: "no-reply@hospital.example"}},
 	})
 	if err != nil {
 		return nil, nil, errors.Join(err, kept.Close())

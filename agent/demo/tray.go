@@ -55,11 +55,17 @@ func (t tray) run(ctx context.Context) error {
 	}
 }
 
-// once runs the tray until it ends, or ends it with ctx.
+// once runs the tray until it ends, or ends it with ctx. A demo that is killed
+// takes it along.
 func (t tray) once(ctx context.Context) error {
+	// The signal of a parent's death is sent when the thread ends that started
+	// the child (prctl(2)), so this goroutine keeps it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	// The path is of the program beside this one; see findTray.
 	cmd := exec.CommandContext(ctx, t.path, "--socket", t.socket) //nolint:gosec // not from outside
 	cmd.Stderr = t.trace
+	dieWithParent(cmd)
 	if runtime.GOOS != "windows" { // which cannot interrupt a program of windows
 		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	}

@@ -27,6 +27,9 @@ type CA struct {
 	// before the CA is used by several goroutines.
 	OCSPServer           string
 	CRLDistributionPoint string
+	// Momentary leaves nextUpdate out of OCSP answers (RFC 6960, section 2.4), so
+	// that nobody keeps them: a revocation counts at once.
+	Momentary bool
 
 	key *ecdsa.PrivateKey
 

@@ -82,7 +82,9 @@ func (ca *CA) OCSP(request []byte) []byte {
 		SerialNumber: asked.SerialNumber,
 		IssuerHash:   asked.HashAlgorithm,
 		ThisUpdate:   now,
-		NextUpdate:   now.Add(answerLife),
+	}
+	if !ca.Momentary {
+		answer.NextUpdate = now.Add(answerLife)
 	}
 	ca.mu.Lock()
 	if ca.isIssuer(asked) && asked.SerialNumber.IsInt64() && asked.SerialNumber.Int64() > 0 && asked.SerialNumber.Int64() <= ca.serial {
