@@ -4,19 +4,13 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/chromedp/cdproto/browser"
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/runtime"
-	"github.com/chromedp/chromedp"
-	"github.com/chromedp/chromedp/remote"
 )
 
 // The names of the sites: one that the policy lists, and one that it does not.
@@ -25,115 +19,107 @@ const (
 	unlistedName = "other.example"
 )
 
-// windows is a browser with windows on the desk's screen.
-type windows struct {
-	ctx    context.Context
-	cancel context.CancelFunc
+// browser is a browser with windows on the desk's screen.
+type browser interface {
+	name() string
+	// newTab opens a window with a new profile: no cookies, no permissions. What
+	// the page says in its console is written down.
+	newTab(ctx context.Context, console io.Writer) (tab, error)
+	close()
 }
 
-// startBrowser starts the browser without a window; each test opens its own.
-func (d *desk) startBrowser(path string) (*windows, error) {
-	args := []string{
-		"--remote-debugging-port=0", "--user-data-dir=" + filepath.Join(d.dir, "profile"), "--no-startup-window",
-		"--host-resolver-rules=MAP " + listedName + " 127.0.0.1, MAP " + unlistedName + " 127.0.0.1",
-		"--window-position=40,30", "--window-size=1000,880", "--enable-logging=stderr",
-		"--no-first-run", "--no-default-browser-check", "--disable-background-networking", "--disable-component-update",
-		"--disable-sync", "--disable-quic", "--disable-gpu", "--disable-dev-shm-usage", "--disable-breakpad",
-		"--password-store=basic", "--lang=en-GB", "--disable-features=Translate,MediaRouter",
-	}
-	if os.Getuid() == 0 {
-		args = append(args, "--no-sandbox", "--test-type") // root has no sandbox; no banner about it
-	}
-	p, err := d.run(path, args...)
-	if err != nil {
-		return nil, err
-	}
-	line, err := p.wrote("DevTools listening on ws://")
-	if err != nil {
-		return nil, err
-	}
-	_, address, _ := strings.Cut(line, " on ")
-	allocated, stop := remote.NewAllocator(context.Background(), strings.TrimSpace(address), remote.NoModifyURL)
-	ctx, cancel := chromedp.NewContext(allocated)
-	w := &windows{ctx: ctx, cancel: func() { cancel(); stop() }}
-	if err := chromedp.Do(ctx); err != nil {
-		w.cancel()
-		return nil, err
-	}
-	return w, nil
+// tab is the one tab of a window. Its methods return early when ctx ends.
+type tab interface {
+	// open shows a page, and returns when it is loaded.
+	open(ctx context.Context, url string) error
+	// click clicks on the element with an id, as a mouse does. errNotThere: it
+	// cannot be seen now.
+	click(ctx context.Context, id string) error
+	// evaluate stores what an expression, or the promise that it is, comes to: a
+	// string, a number or a boolean.
+	evaluate(ctx context.Context, expression string, value any) error
+	// beforeEach has a script run in each page to come, before the page's own.
+	beforeEach(ctx context.Context, script string) error
+	// picture is what the page looks like, as a PNG.
+	picture(ctx context.Context) ([]byte, error)
+	// close closes the window, as its person does.
+	close()
 }
 
-// page is one tab in a window of its own.
-type page struct {
-	t     *testing.T
-	ctx   context.Context
-	close context.CancelFunc
-}
+var errNotThere = errors.New("the element cannot be seen")
 
-// newPage opens a window with a new profile: no cookies, no permissions.
-func (d *desk) newPage(t *testing.T) *page {
+// eachBrowser runs a scene in every browser.
+func eachBrowser(t *testing.T, scene func(t *testing.T, b browser)) {
 	t.Helper()
-	// The log of the program leaves such profiles out.
-	console := d.log("console")
-	ctx, cancel := chromedp.NewContext(d.browser.ctx, chromedp.WithNewBrowserContext(), chromedp.WithListener(func(ev any) {
-		switch ev.(type) {
-		case *runtime.EventConsoleAPICalled, *runtime.EventExceptionThrown, *log.EventEntryAdded:
-			_ = json.NewEncoder(console).Encode(ev)
-		}
-	}))
-	t.Cleanup(cancel)
-	p := &page{t: t, ctx: ctx, close: cancel}
-	if err := chromedp.Do(ctx); err != nil { // no time limit: it would close the window
-		t.Fatal("the browser opens no window: ", err)
+	for _, b := range open(t).browsers {
+		t.Run(b.name(), func(t *testing.T) { scene(t, b) })
 	}
-	return p
 }
 
-// setLoopback answers the browser's question whether an origin may reach apps on
-// this computer, before it is asked; unless it is to be asked.
-func (p *page) setLoopback(origin string, answer browser.PermissionSetting) {
-	p.t.Helper()
-	if answer == browser.PermissionSettingPrompt {
-		return // the protocol's "prompt" answers like a no, without a question
+// inChromium runs a scene that is about that browser alone.
+func inChromium(t *testing.T, scene func(t *testing.T, b browser)) {
+	t.Helper()
+	for _, b := range open(t).browsers {
+		if c, is := b.(*chromium); is {
+			scene(t, c)
+		}
 	}
-	p.do("set the permission", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, chromedp.FromContext(p.ctx).Browser, browser.SetPermission, browser.SetPermissionParams{
-			Permission: &browser.PermissionDescriptor{Name: "loopback-network"}, Setting: answer, Origin: origin,
-			BrowserContextID: chromedp.FromContext(p.ctx).BrowserContextID,
-		})
-		return err
-	}))
+}
+
+// page is what a person sees of a site.
+type page struct {
+	t *testing.T
+	tab
+}
+
+func (d *desk) newPage(t *testing.T, b browser) *page {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	opened, err := b.newTab(ctx, d.log("console"))
+	if err != nil {
+		t.Fatalf("%s opens no window: %v", b.name(), err)
+	}
+	t.Cleanup(opened.close)
+	return &page{t, opened}
 }
 
 // do does something in the page.
-func (p *page) do(what string, action chromedp.Action[chromedp.Void]) {
+func (p *page) do(what string, action func(ctx context.Context) error) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, limit)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	if err := chromedp.Do(ctx, action); err != nil {
-		p.t.Fatalf("%s: %v", what, err)
+	if err := action(ctx); err != nil {
+		p.t.Fatalf("%s: %v\n%s", what, err, p.show())
 	}
 }
 
 func (p *page) goTo(url string) {
 	p.t.Helper()
-	p.do("open "+url, chromedp.Navigate(url))
+	p.do("open "+url, func(ctx context.Context) error { return p.open(ctx, url) })
 }
 
-// click clicks on the element with an id, as a mouse does.
-func (p *page) click(id string) {
+// press clicks on the element with an id when it is there.
+func (p *page) press(id string) {
 	p.t.Helper()
-	p.do("click on "+id, chromedp.Click(chromedp.ID(id)))
+	until(p.t, "#"+id+" can be clicked on", func() bool {
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
+		defer cancel()
+		err := p.click(ctx, id)
+		if err != nil && !errors.Is(err, errNotThere) {
+			p.t.Fatalf("click on %s: %v\n%s", id, err, p.show())
+		}
+		return err == nil
+	}, p.show)
 }
 
 // get evaluates an expression in the page. It is the zero value while the page
-// changes for another.
-func get[T any](p *page, expression string) T {
+// changes for another, and when it throws.
+func get[T string | bool | int](p *page, expression string) (value T) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, limit)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
-	if err != nil && (ctx.Err() != nil || errors.Is(err, chromedp.ErrTargetDetached)) {
+	if err := p.evaluate(ctx, expression, &value); err != nil && ctx.Err() != nil {
 		p.t.Fatalf("%s: %v", expression, err)
 	}
 	return value
@@ -143,7 +129,7 @@ func get[T any](p *page, expression string) T {
 // hidden.
 func (p *page) text(id string) string {
 	p.t.Helper()
-	return get[string](p, `(document.getElementById("`+id+`")?.checkVisibility() && document.getElementById("`+id+`").innerText) || ""`)
+	return get[string](p, fmt.Sprintf(`(document.getElementById(%q)?.checkVisibility() && document.getElementById(%[1]q).innerText) || ""`, id))
 }
 
 // reads waits until an element's text contains another.
@@ -155,17 +141,23 @@ func (p *page) reads(id, text string) {
 // fails waits for the error with a code, and for what it says to the person.
 func (p *page) fails(code, text string) {
 	p.t.Helper()
+	p.failsIn("error", code, text)
+}
+
+// failsIn is fails for an element of another name.
+func (p *page) failsIn(id, code, text string) {
+	p.t.Helper()
 	until(p.t, "the error "+code, func() bool {
-		return p.text("error") != "" && get[string](p, `document.getElementById("error").dataset.code ?? ""`) == code
+		return p.text(id) != "" && get[string](p, fmt.Sprintf(`document.getElementById(%q).dataset.code ?? ""`, id)) == code
 	}, p.show)
-	p.reads("error", text)
+	p.reads(id, text)
 }
 
 // at waits until the page with a path is shown.
 func (p *page) at(path string) {
 	p.t.Helper()
 	until(p.t, "the page "+path, func() bool {
-		return get[bool](p, `location.pathname === "`+path+`" && document.readyState === "complete"`)
+		return get[bool](p, fmt.Sprintf(`location.pathname === %q && document.readyState === "complete"`, path))
 	}, p.show)
 }
 
@@ -174,7 +166,7 @@ func (p *page) at(path string) {
 func (p *page) stands(how string) {
 	p.t.Helper()
 	until(p.t, "the page stands "+how, func() bool {
-		return get[bool](p, `document.body?.dataset.standing === "`+how+`" && document.getElementById("locked").open === ("`+how+`" !== "present")`)
+		return get[bool](p, fmt.Sprintf(`document.body?.dataset.standing === %q && document.getElementById("locked").open === (%[1]q !== "present")`, how))
 	}, p.show)
 }
 
@@ -186,11 +178,11 @@ func (p *page) show() string {
 // picturePage keeps a picture of the page.
 func (d *desk) picturePage(p *page, name string) {
 	p.t.Helper()
-	png, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
-	if err == nil {
-		err = os.WriteFile(filepath.Join(d.out, name+"-page.png"), png, 0o600)
-	}
-	if err != nil {
-		p.t.Error(err)
-	}
+	p.do("take a picture", func(ctx context.Context) error {
+		png, err := p.picture(ctx)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(d.out, name+"-page.png"), png, 0o600)
+	})
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/cardea-agent/cardea/pcsc/virtual"
 )
 
-// desk is a person's desk: a screen with a window manager and a panel, a
-// browser, a card reader and Cardea's tray.
+// desk is a person's desk: a screen with a window manager and a panel,
+// browsers, a card reader and Cardea's tray.
 type desk struct {
 	dir     string // all files of the run, as the home of its programs
 	out     string // where pictures and logs are kept
@@ -29,14 +29,14 @@ type desk struct {
 	running []*program // in the order in which they started
 	logs    map[string]*journal
 
-	browser *windows
-	tray    *program
-	pcscd   *pcscdtest.Daemon
-	watcher *pcsc.Watcher
-	unwatch func()
-	readers [2]*virtual.VPCD
-	trust   *authority // of the sites
-	cards   *virtual.CA
+	browsers []browser
+	tray     *program
+	pcscd    *pcscdtest.Daemon
+	watcher  *pcsc.Watcher
+	unwatch  func()
+	readers  [2]*virtual.VPCD
+	trust    *authority // of the sites
+	cards    *virtual.CA
 
 	// canary is the PIN of every card, and wrong what is typed in its place.
 	// Neither may be in any log.
@@ -45,7 +45,7 @@ type desk struct {
 
 // newDesk starts it all, and nothing remains when it fails.
 func newDesk() (*desk, error) {
-	browser, err := programs()
+	chromium, firefox, err := programs()
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func newDesk() (*desk, error) {
 		dir: dir, out: out, logs: map[string]*journal{}, cards: virtual.NewCA("Example Card CA"),
 		canary: digits(), wrong: digits(), unwatch: func() {},
 	}
-	if err := d.setUp(browser); err != nil {
+	if err := d.setUp(chromium, firefox); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
 	return d, nil
@@ -76,7 +76,7 @@ func digits() string {
 	return fmt.Sprintf("%08d", n)
 }
 
-func (d *desk) setUp(browser string) error {
+func (d *desk) setUp(chromium, firefox string) error {
 	err := adopt()
 	if err != nil {
 		return err
@@ -93,10 +93,10 @@ func (d *desk) setUp(browser string) error {
 	if err := d.furnish(); err != nil {
 		return err
 	}
-	if d.trust, err = newAuthority(d.home()); err != nil {
+	if d.trust, err = newAuthority(); err != nil {
 		return err
 	}
-	if d.browser, err = d.startBrowser(browser); err != nil {
+	if err := d.startBrowsers(chromium, firefox); err != nil {
 		return err
 	}
 	return d.startTray()
@@ -209,6 +209,20 @@ func (d *desk) runUntilLine(name string, args ...string) (string, error) {
 	return line, nil
 }
 
+func (d *desk) startBrowsers(chromium, firefox string) error {
+	c, err := d.startChromium(chromium)
+	if err != nil {
+		return err
+	}
+	d.browsers = append(d.browsers, c)
+	f, err := d.startFirefox(firefox)
+	if err != nil {
+		return err
+	}
+	d.browsers = append(d.browsers, f)
+	return nil
+}
+
 // startTray starts cardea-tray. It looks for an agent until there is one.
 func (d *desk) startTray() error {
 	var err error
@@ -247,8 +261,8 @@ func (d *desk) awaitReader(t *testing.T, reader int, present bool) {
 
 // close ends all that was started, keeps the logs, and says what was left over.
 func (d *desk) close() error {
-	if d.browser != nil {
-		d.browser.cancel()
+	for _, b := range d.browsers {
+		b.close()
 	}
 	for i := len(d.running) - 1; i >= 0; i-- {
 		d.running[i].stop()

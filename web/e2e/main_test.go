@@ -55,22 +55,33 @@ func missing(err error) bool {
 	return errors.Is(err, exec.ErrNotFound) || errors.Is(err, pcscdtest.ErrMissing)
 }
 
-// browserNames are the names that the browser has in distributions.
-var browserNames = []string{"chromium", "google-chrome", "google-chrome-stable", "chromium-browser"}
+// The names that the browsers have in distributions.
+var (
+	chromiumNames = []string{"chromium", "google-chrome", "google-chrome-stable", "chromium-browser"}
+	firefoxNames  = []string{"firefox-esr", "firefox"}
+)
 
-// programs finds the browser, and sees to it that the others are here.
-func programs() (browser string, err error) {
+// programs finds the browsers, and sees to it that the others are here.
+func programs() (chromium, firefox string, err error) {
 	for _, name := range []string{"Xvfb", "openbox", "lxqt-panel", "dbus-daemon", "xdotool", "import", "certutil"} {
 		if _, err := exec.LookPath(name); err != nil {
-			return "", err
+			return "", "", err
 		}
 	}
-	for _, name := range browserNames {
+	if chromium, err = find(chromiumNames); err == nil {
+		firefox, err = find(firefoxNames)
+	}
+	return chromium, firefox, err
+}
+
+// find returns the first program that is installed.
+func find(names []string) (string, error) {
+	for _, name := range names {
 		if path, err := exec.LookPath(name); err == nil {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("%v: %w", browserNames, exec.ErrNotFound)
+	return "", fmt.Errorf("%v: %w", names, exec.ErrNotFound)
 }
 
 // build makes the agent and the tray in dir, unless CARDEA_BIN says where they

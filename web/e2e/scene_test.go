@@ -3,14 +3,13 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/chromedp/cdproto/browser"
 
 	"github.com/cardea-agent/cardea/pcsc/virtual"
 	"github.com/cardea-agent/cardea/web/portal/store"
@@ -30,12 +29,12 @@ type scene struct {
 }
 
 // newScene opens the sign-in page of the listed site, which may reach the agent.
-func newScene(t *testing.T) *scene {
+func newScene(t *testing.T, b browser) *scene {
 	t.Helper()
-	return setScene(t, listedName, browser.PermissionSettingGranted)
+	return setScene(t, b, listedName, allowed)
 }
 
-func setScene(t *testing.T, name string, loopback browser.PermissionSetting) *scene {
+func setScene(t *testing.T, b browser, name string, answer loopback) *scene {
 	t.Helper()
 	s := &scene{t: t, desk: open(t), port: "0", people: newPeople(t)}
 	s.site = listen(t)
@@ -50,13 +49,17 @@ func setScene(t *testing.T, name string, loopback browser.PermissionSetting) *sc
 		}
 	})
 	s.desk.serve(t, s.site, name, atoi(s.port), s.people)
-	s.page = s.desk.newPage(t)
+	s.page = s.desk.newPage(t, b)
 	s.t.Cleanup(func() { // before the page goes
 		if t.Failed() {
 			s.desk.picture(t, "failed-"+t.Name())
 		}
 	})
-	s.setLoopback(origin(name, s.site), loopback)
+	if c, is := s.tab.(*chromiumTab); is {
+		s.do("set the permission", func(ctx context.Context) error {
+			return c.setLoopback(ctx, origin(name, s.site), answer)
+		})
+	}
 	s.goTo(origin(name, s.site) + "/")
 	return s
 }
@@ -119,7 +122,7 @@ func (s *scene) newCard(holder string, changes ...func(*virtual.Profile)) *virtu
 // signIn signs the holder of the card in the reader in.
 func (s *scene) signIn() {
 	s.t.Helper()
-	s.click("signin")
+	s.press("signin")
 	s.askedPIN()
 	s.typePIN(s.desk.canary)
 	s.at("/home")
@@ -129,6 +132,9 @@ func (s *scene) signIn() {
 // keep keeps pictures of the screen and of the page.
 func (s *scene) keep(name string) {
 	s.t.Helper()
+	if _, is := s.tab.(*firefoxTab); is {
+		name = "firefox-" + name
+	}
 	s.desk.picturePage(s.page, name) // draws what is new; the screen shows it then
 	s.desk.picture(s.t, name)
 }

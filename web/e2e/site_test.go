@@ -28,14 +28,13 @@ import (
 	"github.com/cardea-agent/cardea/web/verify"
 )
 
-// authority issues the certificates of the sites. The browser trusts it.
+// authority issues the certificates of the sites. The browsers trust it.
 type authority struct {
 	certificate *x509.Certificate
 	key         crypto.Signer
 }
 
-// newAuthority makes one and puts it where the browser of a home looks.
-func newAuthority(home string) (*authority, error) {
+func newAuthority() (*authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -50,20 +49,16 @@ func newAuthority(home string) (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.certificate, err = x509.ParseCertificate(der); err != nil {
-		return nil, err
-	}
-	return a, a.install(home)
+	a.certificate, err = x509.ParseCertificate(der)
+	return a, err
 }
 
-// install writes the database that Chromium on Linux reads (docs/linux/cert_management.md
-// of its source).
-func (a *authority) install(home string) error {
-	folder := filepath.Join(home, ".pki", "nssdb")
+// install puts its certificate into the database of a browser's profile.
+func (a *authority) install(folder string) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
-	file := filepath.Join(home, "ca.pem")
+	file := filepath.Join(folder, "ca.pem")
 	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw})
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		return err

@@ -5,63 +5,67 @@ package e2e
 import (
 	"testing"
 	"time"
-
-	"github.com/chromedp/cdproto/browser"
 )
 
 func TestASiteThatIsNotListedIsTold(t *testing.T) {
-	s := setScene(t, unlistedName, browser.PermissionSettingGranted)
-	card := s.insertCard("Robin Example")
-	s.click("signin")
-	s.fails("originRefused", "Cardea does not accept this site.")
-	s.keep("origin-refused")
-	if s.desk.pinWindowID() != "" || pinsSeen(card) != 0 {
-		t.Error("the person or the card was asked for a site that is refused")
-	}
+	eachBrowser(t, func(t *testing.T, b browser) {
+		s := setScene(t, b, unlistedName, allowed)
+		card := s.insertCard("Robin Example")
+		s.press("signin")
+		s.fails("originRefused", "Cardea does not accept this site.")
+		s.keep("origin-refused")
+		if s.desk.pinWindowID() != "" || pinsSeen(card) != 0 {
+			t.Error("the person or the card was asked for a site that is refused")
+		}
+	})
 }
 
 func TestABrowserThatWasToldNoIsTold(t *testing.T) {
-	s := setScene(t, listedName, browser.PermissionSettingDenied)
-	s.click("signin")
-	s.fails("loopbackDenied", "allow access to apps on this device")
-	if s.desk.log("console").length() == 0 {
-		t.Error("the browser's console is not written down, and it is searched for the PIN")
-	}
-	s.keep("loopback-denied")
+	inChromium(t, func(t *testing.T, b browser) {
+		s := setScene(t, b, listedName, denied)
+		s.press("signin")
+		s.fails("loopbackDenied", "allow access to apps on this device")
+		if s.desk.log("console").length() == 0 {
+			t.Error("the browser's console is not written down, and it is searched for the PIN")
+		}
+		s.keep("loopback-denied")
+	})
 }
 
 func TestTheBrowsersQuestionCanBeDismissedAndThenAllowed(t *testing.T) {
-	s := setScene(t, listedName, browser.PermissionSettingPrompt)
-	s.insertCard("Robin Example")
-	s.reads("status", "Your browser may ask")
-	get[bool](s.page, countConnections)
-	s.click("signin")
-	s.browserAsks()
-	s.reads("progress", "If your browser asks, choose Allow.")
-	s.keep("loopback-question-1-asked")
-	s.desk.keys(t, "Escape")
-	s.fails("loopbackDismissed", "choose Allow.")
-	s.keep("loopback-question-2-dismissed")
+	inChromium(t, func(t *testing.T, b browser) {
+		s := setScene(t, b, listedName, toBeAsked)
+		s.insertCard("Robin Example")
+		s.reads("status", "Your browser may ask")
+		get[bool](s.page, countConnections)
+		s.press("signin")
+		s.browserAsks()
+		s.reads("progress", "If your browser asks, choose Allow.")
+		s.keep("loopback-question-1-asked")
+		s.desk.keys(t, "Escape")
+		s.fails("loopbackDismissed", "choose Allow.")
+		s.keep("loopback-question-2-dismissed")
 
-	s.click("signin")
-	s.browserAsks()
-	s.desk.keys(t, "Tab", "Tab", "Tab") // Close, Block, Allow
-	s.desk.picture(t, "loopback-question-3-on-allow")
-	// The browser takes no answer in its question's first half second.
-	until(t, "the page is allowed", func() bool {
-		if get[string](s.page, `document.getElementById("progress").dataset.phase`) == "connecting" {
-			s.desk.keys(t, "Return")
-			return false
+		s.press("signin")
+		s.browserAsks()
+		s.desk.keys(t, "Tab", "Tab", "Tab") // Close, Block, Allow
+		s.desk.picture(t, "loopback-question-3-on-allow")
+		// The browser takes no answer in its question's first half second.
+		until(t, "the page is allowed", func() bool {
+			if get[string](s.page, `document.getElementById("progress").dataset.phase`) == "connecting" {
+				s.desk.keys(t, "Return")
+				return false
+			}
+			return true
+		}, s.show)
+		s.askedPIN()
+		if n := get[int](s.page, "connections"); n != 2 {
+			t.Errorf("two clicks made %d connections", n)
 		}
-		return true
-	}, s.show)
-	s.askedPIN()
-	if n := get[int](s.page, "connections"); n != 2 {
-		t.Errorf("two clicks made %d connections", n)
-	}
-	s.typePIN(s.desk.canary)
-	s.at("/home")
-	s.stands("present")
+		s.typePIN(s.desk.canary)
+		s.at("/home")
+		s.stands("present")
+	})
 }
 
 // countConnections counts the page's own WebSockets. Each that is not allowed
@@ -80,70 +84,78 @@ func (s *scene) browserAsks() {
 }
 
 func TestAnAgentThatDoesNotRunIsTold(t *testing.T) {
-	s := newScene(t)
-	s.insertCard("Robin Example")
-	s.agent.stop()
-	s.goTo(origin(listedName, s.site) + "/")
-	s.click("signin")
-	s.fails("notRunning", "Cardea does not answer on this computer.")
-	s.keep("agent-not-running")
-	s.startAgent()
-	s.agentWrote("tray connected")
-	s.reads("status", "Your card is ready.")
-	s.signIn()
+	eachBrowser(t, func(t *testing.T, b browser) {
+		s := newScene(t, b)
+		s.insertCard("Robin Example")
+		s.agent.stop()
+		s.goTo(origin(listedName, s.site) + "/")
+		s.press("signin")
+		s.fails("notRunning", "Cardea does not answer on this computer.")
+		s.keep("agent-not-running")
+		s.startAgent()
+		s.agentWrote("tray connected")
+		s.reads("status", "Your card is ready.")
+		s.signIn()
+	})
 }
 
 func TestADeskWithoutATrayIsTold(t *testing.T) {
-	s := newScene(t)
-	s.insertCard("Robin Example")
-	s.desk.tray.stop()
-	began := time.Now()
-	s.click("signin")
-	s.fails("noPromptUI", "Cardea could not show its PIN window.")
-	t.Logf("click to noPromptUI: %v", time.Since(began).Round(time.Millisecond))
-	s.keep("no-tray")
-	place := s.agent.log.length()
-	if err := s.desk.startTray(); err != nil {
-		t.Fatal(err)
-	}
-	s.agentWroteAfter(place, "tray connected")
-	s.signIn()
+	eachBrowser(t, func(t *testing.T, b browser) {
+		s := newScene(t, b)
+		s.insertCard("Robin Example")
+		s.desk.tray.stop()
+		began := time.Now()
+		s.press("signin")
+		s.fails("noPromptUI", "Cardea could not show its PIN window.")
+		t.Logf("click to noPromptUI: %v", time.Since(began).Round(time.Millisecond))
+		s.keep("no-tray")
+		place := s.agent.log.length()
+		if err := s.desk.startTray(); err != nil {
+			t.Fatal(err)
+		}
+		s.agentWroteAfter(place, "tray connected")
+		s.signIn()
+	})
 }
 
 func TestACardIsAwaited(t *testing.T) {
-	s := newScene(t)
-	s.reads("status", "The reader is ready. Put your card in.")
-	s.click("signin")
-	s.reads("progress", "Put your card in the reader.")
-	s.keep("no-card-1-awaited")
-	s.insertCard("Robin Example")
-	s.askedPIN()
-	s.typePIN(s.desk.canary)
-	s.at("/home")
-	s.stands("present")
+	eachBrowser(t, func(t *testing.T, b browser) {
+		s := newScene(t, b)
+		s.reads("status", "The reader is ready. Put your card in.")
+		s.press("signin")
+		s.reads("progress", "Put your card in the reader.")
+		s.keep("no-card-1-awaited")
+		s.insertCard("Robin Example")
+		s.askedPIN()
+		s.typePIN(s.desk.canary)
+		s.at("/home")
+		s.stands("present")
+	})
 }
 
 func TestASmartcardServiceThatStoppedIsToldAndAwaited(t *testing.T) {
-	s := newScene(t)
-	s.insertCard("Robin Example")
-	s.reads("status", "Your card is ready.")
-	if err := s.desk.pcscd.Stop(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.desk.pcscd.Restart(); err != nil {
-			t.Error(err)
+	eachBrowser(t, func(t *testing.T, b browser) {
+		s := newScene(t, b)
+		s.insertCard("Robin Example")
+		s.reads("status", "Your card is ready.")
+		if err := s.desk.pcscd.Stop(); err != nil {
+			t.Fatal(err)
 		}
+		t.Cleanup(func() {
+			if err := s.desk.pcscd.Restart(); err != nil {
+				t.Error(err)
+			}
+		})
+		s.reads("status", "The smartcard service of this computer does not answer.")
+		s.press("signin")
+		s.reads("progress", "Waiting for a card reader.")
+		s.keep("no-service")
+		if err := s.desk.pcscd.Restart(); err != nil {
+			t.Fatal(err)
+		}
+		s.askedPIN()
+		s.typePIN(s.desk.canary)
+		s.at("/home")
+		s.stands("present")
 	})
-	s.reads("status", "The smartcard service of this computer does not answer.")
-	s.click("signin")
-	s.reads("progress", "Waiting for a card reader.")
-	s.keep("no-service")
-	if err := s.desk.pcscd.Restart(); err != nil {
-		t.Fatal(err)
-	}
-	s.askedPIN()
-	s.typePIN(s.desk.canary)
-	s.at("/home")
-	s.stands("present")
 }
