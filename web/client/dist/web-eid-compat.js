@@ -226,12 +226,15 @@ async function loopbackPermission(scope) {
     try {
       const status2 = await scope.navigator?.permissions?.query({ name });
       if (status2) {
-        return status2.state;
+        return status2.state === "prompt" && asksForRequestsAlone(scope) ? void 0 : status2.state;
       }
     } catch {
     }
   }
   return void 0;
+}
+function asksForRequestsAlone(scope) {
+  return /\bFirefox\//.test(scope.navigator?.userAgent ?? "");
 }
 function blockedByPolicy(scope) {
   const policy = scope.document?.featurePolicy;
@@ -271,6 +274,9 @@ async function explain(scope, port, byPerson, signal) {
   const refusal = await refusedByBrowser(scope, byPerson);
   if (refusal) {
     return refusal;
+  }
+  if (asksForRequestsAlone(scope) && !userIsActive(scope)) {
+    return new CardeaError("notRunning", {});
   }
   const start = Date.now();
   if (await probe(scope, port, signal)) {

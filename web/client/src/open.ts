@@ -1,6 +1,6 @@
 import { CardeaError, cancelled } from "./errors.ts";
 import { healthPath, path, subprotocol } from "./protocol.ts";
-import { blockedByPolicy, loopbackPermission, userIsActive } from "./scope.ts";
+import { asksForRequestsAlone, blockedByPolicy, loopbackPermission, userIsActive } from "./scope.ts";
 import type { Scope, Socket } from "./scope.ts";
 
 // The address is an IPv4 one: Content-Security-Policy cannot name an IPv6
@@ -45,6 +45,9 @@ async function explain(scope: Scope, port: number, byPerson: boolean, signal: Ab
   const refusal = await refusedByBrowser(scope, byPerson);
   if (refusal) {
     return refusal;
+  }
+  if (asksForRequestsAlone(scope) && !userIsActive(scope)) {
+    return new CardeaError("notRunning", {}); // most likely; the probe would make it ask out of the blue
   }
   const start = Date.now();
   if (await probe(scope, port, signal)) {

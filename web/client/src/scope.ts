@@ -23,6 +23,7 @@ export interface Scope {
   fetch(url: string, init: { mode: "no-cors"; cache: "no-store"; signal: AbortSignal }): Promise<unknown>;
   readonly navigator?: {
     readonly platform?: string;
+    readonly userAgent?: string;
     readonly permissions?: { query(descriptor: { name: never }): Promise<{ readonly state: PermissionState }> };
     readonly userActivation?: { readonly isActive: boolean };
   };
@@ -41,9 +42,9 @@ export const browser = globalThis as unknown as Scope;
 const permissionNames = ["loopback-network", "local-network-access"];
 
 /**
- * The browser's permission for this page to reach loopback addresses; undefined
- * where the browser has no such permission, or this page does not need it
- * because it comes from a loopback address itself.
+ * The browser's permission for this page to open a WebSocket to a loopback
+ * address; undefined where the browser does not ask for it, or this page does not
+ * need it because it comes from a loopback address itself.
  */
 export async function loopbackPermission(scope: Scope): Promise<PermissionState | undefined> {
   if (/^(localhost|.*\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(scope.location?.hostname ?? "")) {
@@ -53,13 +54,22 @@ export async function loopbackPermission(scope: Scope): Promise<PermissionState 
     try {
       const status = await scope.navigator?.permissions?.query({ name: name as never });
       if (status) {
-        return status.state;
+        return status.state === "prompt" && asksForRequestsAlone(scope) ? undefined : status.state;
       }
     } catch {
       // This browser does not know the name.
     }
   }
   return undefined;
+}
+
+/**
+ * Whether the browser asks before a request to a loopback address, but not before
+ * a WebSocket. Firefox 153 does so, and its permission tells of the requests: it
+ * stays "prompt" while a WebSocket is open.
+ */
+export function asksForRequestsAlone(scope: Scope): boolean {
+  return /\bFirefox\//.test(scope.navigator?.userAgent ?? "");
 }
 
 /** Whether a Permissions-Policy or a missing allow on an iframe stands in the way. */

@@ -142,6 +142,7 @@ export interface World {
   policy?: { features: string[]; allowed: string[] };
   hostname?: string;
   platform?: string;
+  userAgent?: string;
   WebSocket?: Scope["WebSocket"];
   fetch?: Scope["fetch"];
 }
@@ -155,6 +156,7 @@ export function scopeOf(world: World = {}): Scope {
     fetch: (url, init) => (world.fetch ?? (fetch as Scope["fetch"]))(url, init),
     navigator: {
       platform: world.platform ?? "Linux x86_64",
+      userAgent: world.userAgent ?? "Mozilla/5.0 (X11; Linux x86_64) Chrome/150.0.0.0",
       permissions: {
         async query({ name }) {
           if (world.permission === undefined || name !== (world.permissionName ?? "loopback-network")) {

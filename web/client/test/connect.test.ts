@@ -147,6 +147,20 @@ test("a connection that failed while the permission was given is tried once more
   await failure(connect({ port: agent.port, scope: scopeOf(world) }), "originRefused");
 });
 
+test("a browser that asks for requests alone is connected to unasked, and not made to ask", async (t) => {
+  const agent = await startAgent(t);
+  const world: World = {
+    permission: "prompt", active: false, userAgent: "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0",
+    fetch: async () => assert.fail("it asks"),
+  };
+  await connectTo(t, agent, { scope: scopeOf(world) });
+  await failure(connect({ port: await freePort(), scope: scopeOf(world) }), "notRunning");
+
+  // A click may make it ask, so that a refusal can be told.
+  Object.assign(world, { active: true, fetch: async () => ({}) });
+  await failure(connect({ port: await freePort(), scope: scopeOf(world) }), "originRefused");
+});
+
 test("a frame without leave is loopbackBlockedInFrame", async () => {
   const policy = { features: ["camera", "loopback-network", "local-network-access"], allowed: ["camera"] };
   const world: World = { permission: "denied", policy, WebSocket: fails, fetch: answersNothing };

@@ -25,6 +25,7 @@ export interface Scope {
     }): Promise<unknown>;
     readonly navigator?: {
         readonly platform?: string;
+        readonly userAgent?: string;
         readonly permissions?: {
             query(descriptor: {
                 name: never;
@@ -50,11 +51,17 @@ export interface Scope {
 /** The browser's own. */
 export declare const browser: Scope;
 /**
- * The browser's permission for this page to reach loopback addresses; undefined
- * where the browser has no such permission, or this page does not need it
- * because it comes from a loopback address itself.
+ * The browser's permission for this page to open a WebSocket to a loopback
+ * address; undefined where the browser does not ask for it, or this page does not
+ * need it because it comes from a loopback address itself.
  */
 export declare function loopbackPermission(scope: Scope): Promise<PermissionState | undefined>;
+/**
+ * Whether the browser asks before a request to a loopback address, but not before
+ * a WebSocket. Firefox 153 does so, and its permission tells of the requests: it
+ * stays "prompt" while a WebSocket is open.
+ */
+export declare function asksForRequestsAlone(scope: Scope): boolean;
 /** Whether a Permissions-Policy or a missing allow on an iframe stands in the way. */
 export declare function blockedByPolicy(scope: Scope): boolean;
 /** Whether the page runs within a click or a key press of its user's. */
