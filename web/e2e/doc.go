@@ -1,8 +1,8 @@
 // Package e2e signs people in the way they do it themselves: through a browser,
 // a desktop and a smartcard service.
 //
-// Chromium, with a window, shows web/portal over https as a public site. The
-// page's library reaches the built cardea-agent, which finds a virtual card in a
+// Chromium and Firefox, with windows, show web/portal over https. The page's
+// library reaches the built cardea-agent, which finds a virtual card in a
 // private pcscd, and the built cardea-tray asks for the PIN in its window. Keys
 // come from xdotool, as a keyboard's would. The tests look at what a person
 // sees: the texts of the page, the windows on the screen, and afterwards the
@@ -21,7 +21,7 @@
 //	CARDEA_BIN=FOLDER      take cardea-agent and cardea-tray from there instead of
 //	                       building them
 //
-// All tests share one screen, one browser, one pcscd and one tray; each has an
-// agent, a site and a browser profile of its own. They run one after another:
-// there is one keyboard.
+// All tests share one screen, one browser of each kind, one pcscd and one tray;
+// each has an agent, a site and a browser profile of its own. They run one after
+// another: there is one keyboard. "go test -run '/Firefox'" runs one browser's.
 package e2e
