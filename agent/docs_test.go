@@ -7,6 +7,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/cardea-agent/cardea/agent/card"
+	"github.com/cardea-agent/cardea/agent/policy"
 )
 
 var (
@@ -46,6 +49,34 @@ func TestDocsLinkToWhatExists(t *testing.T) {
 	}
 	if links == 0 {
 		t.Error("no link was found")
+	}
+}
+
+func TestWhatAdministratorsAreShownIsAccepted(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/admin.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	policies, lists := 0, 0
+	for _, block := range codeBlock.FindAllString(string(text), -1) {
+		example, ok := strings.CutPrefix(strings.TrimSuffix(block, "```"), "```toml\n")
+		switch {
+		case !ok:
+			continue
+		case strings.Contains(example, "[[card]]"):
+			lists++
+			_, err = card.ShippedList().With([]byte(example))
+		default:
+			policies++
+			_, err = policy.Parse([]byte(example))
+		}
+		if err != nil {
+			t.Errorf("%v in\n%s", err, example)
+		}
+	}
+	if policies < 2 || lists < 1 {
+		t.Errorf("%d policies and %d card lists are shown", policies, lists)
 	}
 }
 
