@@ -198,7 +198,6 @@ func (v *visit) losesAndRenews() []step {
 	}
 }
 
-
 // on does something in a page, within a step's time.
 func (v *visit) on(page context.Context, actions ...chromedp.Action[chromedp.Void]) error {
 	ctx, cancel := context.WithTimeout(page, stepTime)
