@@ -7,9 +7,13 @@ type Code uint
 
 // The codes that are named in code. All others are in the table below.
 const (
-	ok              Code = 0x000
-	attributeType   Code = 0x012
-	alreadyLoggedIn Code = 0x100
+	attributeSensitive   Code = 0x011
+	attributeTypeInvalid Code = 0x012
+	mechanismInvalid     Code = 0x070
+	tokenNotPresent      Code = 0x0E0
+	tokenNotRecognized   Code = 0x0E1
+	alreadyLoggedIn      Code = 0x100
+	notLoggedIn          Code = 0x101
 )
 
 // Error names the code as the field does: "CKR_PIN_INCORRECT (0xA0)".

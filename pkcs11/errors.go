@@ -68,3 +68,11 @@ func refused(call string, code Code) error {
 
 // found makes an error of something that was seen without a return code.
 func found(kind error) error { return &Error{Kind: kind} }
+
+// codeOf is the return code in an error, or 0.
+func codeOf(err error) Code {
+	if e, is := errors.AsType[*Error](err); is {
+		return e.Code
+	}
+	return 0
+}

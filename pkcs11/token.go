@@ -3,6 +3,7 @@ package pkcs11
 import (
 	"crypto"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -104,4 +105,23 @@ func sameReader(description, name string) bool {
 func trim(field string) string {
 	field, _, _ = strings.Cut(field, "\x00")
 	return strings.TrimSpace(field)
+}
+
+// text is a field for people: nothing in it moves a cursor or ends a line.
+func text(field string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(trim(field), ""))
+}
+
+// pinLengths are those of a token, unless they make no sense.
+func pinLengths(least, most uint) (int, int) {
+	const longest = 255
+	if most == 0 || most > longest || least > most {
+		return 0, 0
+	}
+	return int(least), int(most)
 }
