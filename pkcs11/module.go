@@ -21,7 +21,7 @@ type Module struct {
 // that may have threads is not safe. calling is told the name of each function
 // before it is called, so that others know where it hangs.
 func Open(file string, calling func(call string)) (*Module, error) {
-	calling("dlopen")
+	calling(CallLoad)
 	lib := p11.New(file)
 	if lib == nil {
 		return nil, fmt.Errorf("pkcs11: %s is not a PKCS#11 module for this system and processor, or a library that it needs is missing", file)

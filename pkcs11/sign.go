@@ -50,6 +50,9 @@ func (l *login) sign(r SignRequest, p prepared, on slot, id []byte) error {
 	if err := l.check(r, on); err != nil {
 		return err
 	}
+	if err := l.Next(); err != nil {
+		return err
+	}
 	if l.keypad = on.token.Keypad; !l.keypad {
 		pin, err := l.PIN()
 		if err != nil {
@@ -126,6 +129,9 @@ func (l *login) signAll(r SignRequest, p prepared, id []byte) error {
 	}
 	mechanism := []*p11.Mechanism{mechanism(r.Mechanism, r.Hash)}
 	for _, input := range p.inputs {
+		if err := l.Next(); err != nil {
+			return err
+		}
 		signature, err := l.signOne(mechanism, key, input, insists)
 		if codeOf(err) == notLoggedIn && !insists {
 			// Some modules do not tell that the key insists.
@@ -135,12 +141,10 @@ func (l *login) signAll(r SignRequest, p prepared, id []byte) error {
 		if err == nil && len(signature) != p.size {
 			err = fmt.Errorf("%w: %d bytes are no signature by this key", &Error{Call: "C_Sign", Kind: ErrFailed}, len(signature))
 		}
-		if err == nil {
-			err = l.Signed(signature)
-		}
 		if err != nil {
 			return err
 		}
+		l.Signed(signature)
 	}
 	return nil
 }
@@ -174,4 +178,3 @@ func mechanism(m Mechanism, hash crypto.Hash) *p11.Mechanism {
 	size := uint(hash.Size()) // #nosec G115 -- 32 to 64
 	return p11.NewMechanism(p11.CKM_RSA_PKCS_PSS, p11.NewPSSParams(numbers[0], numbers[1], size))
 }
-

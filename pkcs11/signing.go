@@ -1,5 +1,8 @@
 package pkcs11
 
+// CallLoad stands for the loading of the file where functions are named.
+const CallLoad = "load"
+
 // Signing is what Module.Sign asks and tells while it is at work.
 type Signing struct {
 	// PIN is asked once, when all that can be checked without it was, and not
@@ -9,8 +12,10 @@ type Signing struct {
 	// Keypad is told true before a function that waits for a PIN on the
 	// reader's keypad, and false after it.
 	Keypad func(awaited bool)
-	// Signed is told each signature. An error ends the batch.
-	Signed func(signature []byte) error
+	// Next is asked before the PIN and before each item. An error ends the batch.
+	Next func() error
+	// Signed is told each signature.
+	Signed func(signature []byte)
 	// Ended is told the outcome before the log-out, which adds nothing to it.
 	Ended func(err error)
 }

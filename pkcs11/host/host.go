@@ -4,47 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/cardea-agent/cardea/pkcs11"
 )
-
-// Config says which module a Host speaks to, and how.
-type Config struct {
-	// Command starts a process that calls Serve: the program and its
-	// arguments, to which the module and flags are added. See Self.
-	Command []string
-	// Module is the module's file, an absolute path with all symbolic links
-	// resolved. Whoever names it vouches for it: it is run as this user.
-	Module string
-	// AllowInternet lets the module open internet sockets, on systems where it
-	// would be kept from them.
-	AllowInternet bool
-	// Env is the environment of the processes; nil is this process's own.
-	Env []string
-	// Log hears of processes that failed, and what modules print. Nil is
-	// nothing. No PIN is in it: see Serve.
-	Log *slog.Logger
-
-	// Start is how long a process may take until it has loaded the module.
-	// 0 is 10 s.
-	Start time.Duration
-	// Call is how long the module may take for one function, such as
-	// C_Initialize or C_Sign. 0 is 15 s, which slow cards with long RSA keys
-	// stay well below.
-	Call time.Duration
-	// Keypad is how long C_Login and C_Sign may take where the PIN is typed on
-	// the reader. 0 is 2 min; readers have limits of their own.
-	Keypad time.Duration
-	// End is how long the module may take for each of the functions after the
-	// last signature, C_Logout to C_Finalize. The signatures are there
-	// whether it makes it or not. 0 is 2 s.
-	End time.Duration
-	// SpareFor is how long a spare process waits for work. 0 is 2 min,
-	// negative is not at all: then each operation starts its own.
-	SpareFor time.Duration
-}
 
 // Host gives the use of one module. Each operation has a process of its own, in
 // which the module is initialised anew, so nothing that a module remembers of
@@ -61,15 +25,38 @@ type Config struct {
 // far.
 type Host struct {
 	config Config
+	ctx    context.Context // ended by Close
+	cancel context.CancelCauseFunc
+
+	mu      sync.Mutex // guards what follows; never held while a process works
+	closed  bool
+	spare   *process
+	expiry  *time.Timer // of the spare
+	working sync.WaitGroup
 }
+
+// ErrClosed is of operations after, or during, Close.
+var ErrClosed = errors.New("pkcs11 host: closed")
 
 // New returns a Host. No process is started before the first operation.
 func New(c Config) *Host {
-	return &Host{config: c}
+	h := &Host{config: c.complete()}
+	h.ctx, h.cancel = context.WithCancelCause(context.Background())
+	return h
 }
 
 // Close ends all processes and waits for them. Operations under way fail.
-func (h *Host) Close() {}
+func (h *Host) Close() {
+	h.mu.Lock()
+	h.closed = true
+	h.cancel(ErrClosed)
+	spare := h.takeSpareLocked()
+	h.mu.Unlock()
+	if spare != nil {
+		spare.end()
+	}
+	h.working.Wait()
+}
 
 // Tokens initialises the module and reads all tokens in a reader, certificates
 // included, without a log-in. An empty name is all readers. No token is no
@@ -78,14 +65,23 @@ func (h *Host) Close() {}
 // The errors of this and the other methods are a *Failure where the process
 // failed, an *Error where the module refused, or the end of ctx.
 func (h *Host) Tokens(ctx context.Context, reader string) ([]Token, error) {
-	return nil, errors.ErrUnsupported
+	o := operation{}
+	err := h.do(ctx, &o, kindTokens, tokensRequest{reader})
+	return o.result.Tokens, err
 }
 
 // Token looks for the token in a reader that holds a certificate now, and says
 // what its PIN's state is. It leaves Keys empty, which saves reading them. A
 // reader without a card is ErrTokenGone, another card ErrKeyGone.
 func (h *Host) Token(ctx context.Context, reader string, certificate []byte) (Token, error) {
-	return Token{}, errors.ErrUnsupported
+	o := operation{}
+	if err := h.do(ctx, &o, kindToken, tokenRequest{reader, certificate}); err != nil {
+		return Token{}, err
+	}
+	if len(o.result.Tokens) != 1 {
+		return Token{}, &Failure{How: Crashed, Err: fmt.Errorf("%w: %d tokens for one", errFrame, len(o.result.Tokens))}
+	}
+	return o.result.Tokens[0], nil
 }
 
 // SignRequest asks for signatures with one log-in.
@@ -115,7 +111,15 @@ type SignRequest struct {
 // The end of ctx stops the batch before the next item. A function of the module
 // that is under way is given a second to end; on a keypad it is ended at once.
 func (h *Host) Sign(ctx context.Context, r SignRequest) ([][]byte, error) {
-	return nil, errors.ErrUnsupported
+	if err := r.Check(); err != nil {
+		return nil, err
+	}
+	if len(r.PIN) > maxPIN {
+		return nil, &Error{Kind: ErrPINForm}
+	}
+	o := operation{sign: &r}
+	err := h.do(ctx, &o, kindSign, r.SignRequest)
+	return o.signatures, err
 }
 
 // Failure is the end of a process that could not do its work. The next
