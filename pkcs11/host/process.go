@@ -2,14 +2,14 @@ package host
 
 import (
 	"errors"
-	"fmt"
+
 	"io"
-	"log/slog"
+
 	"os"
 	"os/exec"
 	"runtime"
 	"sync"
-	"sync/atomic"
+
 	"time"
 )
 
@@ -37,7 +37,7 @@ func start(c Config) (*process, error) {
 	if cmd.Env == nil {
 		cmd.Env = os.Environ()
 	}
-	cmd.Env = append(cmd.Env, "GOTRACEBACK=none") // see Serve
+	cmd.Env = append(cmd.Env, "GOTRACEBACK=none") // nor a core file, where it would be "crash"
 	cmd.Dir = safeFolder()
 	p := &process{
 		frames: make(chan frame, 1), exited: make(chan struct{}), quit: make(chan struct{}),
@@ -201,39 +201,4 @@ func (p *process) death() error {
 		return errors.New("it ended by itself")
 	}
 	return p.state
-}
-
-// output is what a module prints. It is logged, up to a limit, until the module
-// has the PIN: who knows what it prints then.
-type output struct {
-	from   *os.File
-	log    *slog.Logger
-	module string
-	secret atomic.Bool
-	ended  chan struct{} // closed when nothing more comes
-}
-
-// maxOutput is how much of it is logged of one process.
-const maxOutput = 4 << 10
-
-// read logs what comes.
-func (o *output) read() {
-	defer close(o.ended)
-	buffer := make([]byte, 1<<10)
-	logged, dropped := 0, 0
-	for {
-		n, err := o.from.Read(buffer)
-		if n = max(n, 0); o.secret.Load() || logged+n > maxOutput {
-			dropped += n
-		} else if n > 0 {
-			logged += n
-			o.log.Info("a PKCS#11 module printed", "module", o.module, "text", fmt.Sprintf("%q", buffer[:n]))
-		}
-		if err != nil {
-			break
-		}
-	}
-	if dropped > 0 {
-		o.log.Info("a PKCS#11 module printed more, which is not kept", "module", o.module, "bytes", dropped)
-	}
 }

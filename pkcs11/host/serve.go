@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"sync/atomic"
 
 	"github.com/cardea-agent/cardea/pkcs11"
@@ -32,8 +31,6 @@ func Serve(args []string) error {
 	if len(args) != 1 || !filepath.IsAbs(args[0]) {
 		return fmt.Errorf("the absolute path of one module is needed, not %q", args)
 	}
-	// A trace of a module's crash prints registers, and a PIN may be in them.
-	debug.SetTraceback("none")
 	// The module's one thread. It is never unlocked.
 	runtime.LockOSThread()
 	in, out, err := takeStdio()

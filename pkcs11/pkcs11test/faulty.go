@@ -68,7 +68,7 @@ func Main(m *testing.M) int {
 	return code
 }
 
-// NewFaulty returns a module for a token that has no fault yet. The test program
+// NewFaulty returns a module for a copy of a token, without a fault yet. The test program
 // calls Main.
 func NewFaulty(t testing.TB, token *Token) *Faulty {
 	t.Helper()
@@ -77,7 +77,7 @@ func NewFaulty(t testing.TB, token *Token) *Faulty {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &Faulty{Token: *token, faults: t.TempDir()}
+	f := &Faulty{Token: *token.Copy(t), faults: t.TempDir()}
 	f.Module = filepath.Join(folder, "faulty.so")
 	f.Env = append(f.Env, "CARDEA_TEST_MODULE="+token.Module, "CARDEA_TEST_FAULTS="+f.faults)
 	return f

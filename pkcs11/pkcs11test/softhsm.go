@@ -71,15 +71,34 @@ func New(t testing.TB, kinds ...Kind) *Token {
 	t.Helper()
 	need(t, softHSM)
 	token := &Token{Module: softHSM, folder: t.TempDir()}
-	conf := filepath.Join(token.folder, "softhsm2.conf")
-	write(t, conf, fmt.Sprintf("directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n", token.folder))
-	token.Env = []string{"SOFTHSM2_CONF=" + conf}
+	token.configure(t)
 	token.run(t, "softhsm2-util", "--init-token", "--free", "--label", "test", "--so-pin", PIN, "--pin", PIN)
 	for i, kind := range kinds {
 		token.Keys = append(token.Keys, token.add(t, kind, byte(i+1)))
 	}
 	token.Slot = token.slot(t)
 	return token
+}
+
+// configure leads SoftHSM to the token's folder.
+func (k *Token) configure(t testing.TB) {
+	t.Helper()
+	conf := filepath.Join(k.folder, "softhsm2.conf")
+	write(t, conf, fmt.Sprintf("directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n", k.folder))
+	k.Env = []string{"SOFTHSM2_CONF=" + conf}
+}
+
+// Copy returns a copy. SoftHSM writes to a token's files at each log-in, and a
+// process that reads them meanwhile finds no token.
+func (k *Token) Copy(t testing.TB) *Token {
+	t.Helper()
+	c := *k
+	c.folder = filepath.Join(t.TempDir(), "copy")
+	if err := os.CopyFS(c.folder, os.DirFS(k.folder)); err != nil {
+		t.Fatal(err)
+	}
+	c.configure(t)
+	return &c
 }
 
 // Environ is this process's environment with the token's settings.

@@ -164,6 +164,9 @@ static rv_t initialize(void *args)
 	if (has("opens sockets", NULL))
 		sockets();
 	if (has("starts a process", NULL) && fork() == 0) {
+		char text[64];
+		snprintf(text, sizeof text, "process %d", getpid());
+		note(text);
 		alarm(60);
 		hang();
 	}
