@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux
 
 package host_test
 
@@ -35,6 +35,9 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		os.Exit(0)
+	}
+	if len(os.Args) > 1 && os.Args[1] == parentRole {
+		beParent(os.Args[2:])
 	}
 	code := pkcs11test.Main(m)
 	if err := goleak.Find(); err != nil && code == 0 {

@@ -2,14 +2,11 @@ package host
 
 import (
 	"errors"
-
 	"io"
-
 	"os"
 	"os/exec"
 	"runtime"
 	"sync"
-
 	"time"
 )
 

@@ -40,9 +40,16 @@ func (h *Host) takeSpareLocked() *process {
 
 // prepare starts the spare process, if there is none.
 func (h *Host) prepare() {
+	var dead *process
 	h.mu.Lock()
+	if h.spare != nil && h.spare.dead() {
+		dead = h.takeSpareLocked()
+	}
 	wanted := !h.closed && h.spare == nil && h.config.SpareFor > 0
 	h.mu.Unlock()
+	if dead != nil {
+		dead.end()
+	}
 	if !wanted {
 		return
 	}
