@@ -38,6 +38,8 @@ type Error struct {
 	Call string // the function: "C_Login". Empty where none was called
 	Code Code   // 0 where the kind was found without a call
 	Kind error
+	// Tries is what the token tells after a PIN that was wrong.
+	Tries Tries
 }
 
 // Error reads "pkcs11: C_Login: the PIN is wrong: CKR_PIN_INCORRECT (0xA0)".

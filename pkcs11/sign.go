@@ -4,6 +4,7 @@ package pkcs11
 
 import (
 	"crypto"
+	"errors"
 	"fmt"
 	"unsafe"
 
@@ -67,7 +68,7 @@ func (l *login) sign(r SignRequest, p prepared, on slot, id []byte) error {
 		l.pin = unsafe.String(&pin[0], len(pin))
 	}
 	if err := l.logIn(); err != nil {
-		return err
+		return l.countTries(err, on)
 	}
 	return l.signAll(r, p, id)
 }
@@ -103,6 +104,19 @@ func (l *login) logIn() error {
 	}
 	l.in = err == nil
 	return err
+}
+
+// countTries adds to a wrong PIN what the token tells of its tries now. The code
+// for the last one is often that of every wrong PIN.
+func (l *login) countTries(err error, on slot) error {
+	e, is := errors.AsType[*Error](err)
+	if !is || e.Kind != ErrPINIncorrect || l.readToken(&on) != nil { //nolint:errorlint // a kind, as it was set
+		return err
+	}
+	if e.Tries = on.token.Tries; e.Tries == TriesLocked {
+		e.Kind = ErrPINLocked
+	}
+	return e
 }
 
 // authenticate gives the PIN to the module, or lets it ask on the keypad.

@@ -39,6 +39,8 @@ type refusal struct {
 	Call string
 	Code uint
 	Text string
+	// Tries is pkcs11.Error's.
+	Tries Tries
 }
 
 // errStopped ends a batch that the parent cancelled.
@@ -72,7 +74,7 @@ func refusalOf(err error) *refusal {
 		}
 	}
 	if e, is := errors.AsType[*pkcs11.Error](err); is {
-		r.Call, r.Code = e.Call, uint(e.Code)
+		r.Call, r.Code, r.Tries = e.Call, uint(e.Code), e.Tries
 		if err == error(e) { //nolint:errorlint // whether anything was added to it
 			r.Text = ""
 		}
@@ -92,7 +94,7 @@ func (r *refusal) err() error {
 	case kind == errStopped: //nolint:errorlint // from the table
 		return errStopped
 	}
-	e := &pkcs11.Error{Call: r.Call, Code: pkcs11.Code(r.Code), Kind: kind}
+	e := &pkcs11.Error{Call: r.Call, Code: pkcs11.Code(r.Code), Kind: kind, Tries: r.Tries}
 	if r.Text != "" {
 		return &explained{text: r.Text, err: e}
 	}
