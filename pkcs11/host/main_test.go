@@ -39,7 +39,8 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == parentRole {
 		beParent(os.Args[2:])
 	}
-	code := pkcs11test.Main(m)
+	code := m.Run()
+	pkcs11test.CleanUp()
 	if err := goleak.Find(); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1

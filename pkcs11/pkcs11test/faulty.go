@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -40,6 +41,7 @@ var built = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	begun.Store(true)
 	file := filepath.Join(folder, "faulty.c")
 	if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
 		return folder, err
@@ -52,24 +54,19 @@ var built = sync.OnceValues(func() (string, error) {
 	return folder, err
 })
 
-// Main runs the tests of a package and removes the module that was built.
-func Main(m *testing.M) int {
-	build := built
-	used := false
-	built = func() (string, error) {
-		used = true
-		return build()
-	}
-	code := m.Run()
-	if used {
-		folder, _ := build()
+// begun says that built has made its folder.
+var begun atomic.Bool
+
+// CleanUp removes the module that was built. TestMain calls it at the end.
+func CleanUp() {
+	if begun.Load() {
+		folder, _ := built()
 		_ = os.RemoveAll(folder) // a folder for temporary files
 	}
-	return code
 }
 
 // NewFaulty returns a module for a copy of a token, without a fault yet. The test program
-// calls Main.
+// calls CleanUp.
 func NewFaulty(t testing.TB, token *Token) *Faulty {
 	t.Helper()
 	need(t, "gcc")
