@@ -32,7 +32,7 @@ func mechanismsFor(public crypto.PublicKey) []Mechanism {
 
 // Check refuses a request that no token could fulfil, so that no token is asked.
 // What it returns names the fault and is no *Error.
-func (r SignRequest) Check() error {
+func (r Batch) Check() error {
 	_, err := r.prepare()
 	return err
 }
@@ -44,7 +44,7 @@ type prepared struct {
 	public crypto.PublicKey
 }
 
-func (r SignRequest) prepare() (prepared, error) {
+func (r Batch) prepare() (prepared, error) {
 	p := prepared{}
 	if trim(r.Reader) == "" {
 		return p, fmt.Errorf("pkcs11: no reader is named")
@@ -81,7 +81,7 @@ func (r SignRequest) prepare() (prepared, error) {
 }
 
 // input is what a token is given for a digest.
-func (r SignRequest) input(digest []byte, signatureSize int) []byte {
+func (r Batch) input(digest []byte, signatureSize int) []byte {
 	switch r.Mechanism {
 	case RSAPKCS1:
 		return append([]byte(digestInfo[r.Hash]), digest...)

@@ -26,4 +26,4 @@ func (m *Module) Tokens(reader string) ([]Token, error) { return nil, errNoCgo }
 func (m *Module) Token(reader string, certificate []byte) (Token, error) { return Token{}, errNoCgo }
 
 // Sign always fails.
-func (m *Module) Sign(r SignRequest, s Signing) error { return errNoCgo }
+func (m *Module) Sign(r Batch, s Signing) error { return errNoCgo }

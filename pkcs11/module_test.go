@@ -71,7 +71,7 @@ func TestOneSignatureIsOneLogIn(t *testing.T) {
 	module := open(t, token, &calls)
 	certificate := token.Keys[0].Certificate
 	digest := sha256.Sum256([]byte("a sentence"))
-	request := pkcs11.SignRequest{
+	request := pkcs11.Batch{
 		Reader: token.Slot, Certificate: certificate.Raw, Mechanism: pkcs11.ECDSA, Hash: crypto.SHA256,
 		Digests: [][]byte{digest[:], digest[:]},
 	}

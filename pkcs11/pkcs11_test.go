@@ -142,7 +142,7 @@ func TestADigestIsGivenAsTheMechanismWantsIt(t *testing.T) {
 		{ECDSA, 64, string(digest[:32])}, // P-256 takes the leftmost bits
 		{ECDSA, 132, string(digest[:])},  // P-521 takes them all
 	} {
-		r := SignRequest{Mechanism: test.mechanism, Hash: crypto.SHA512}
+		r := Batch{Mechanism: test.mechanism, Hash: crypto.SHA512}
 		if got := r.input(digest[:], test.size); string(got) != test.want {
 			t.Errorf("%s: %x", test.mechanism, got)
 		}

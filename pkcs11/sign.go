@@ -12,7 +12,7 @@ import (
 )
 
 // Sign finds the token, logs in, signs and logs out.
-func (m *Module) Sign(r SignRequest, s Signing) error {
+func (m *Module) Sign(r Batch, s Signing) error {
 	p, err := r.prepare()
 	if err != nil {
 		s.Ended(err)
@@ -47,7 +47,7 @@ type login struct {
 	keypad  bool
 }
 
-func (l *login) sign(r SignRequest, p prepared, on slot, id []byte) error {
+func (l *login) sign(r Batch, p prepared, on slot, id []byte) error {
 	if err := l.check(r, on); err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func (l *login) sign(r SignRequest, p prepared, on slot, id []byte) error {
 }
 
 // check is what can be found out before anyone is asked for a PIN.
-func (l *login) check(r SignRequest, on slot) error {
+func (l *login) check(r Batch, on slot) error {
 	switch {
 	case on.token.Tries == TriesLocked:
 		return found(ErrPINLocked)
@@ -129,7 +129,7 @@ func (l *login) authenticate(user uint) error {
 }
 
 // signAll signs one input after the other, to the first refusal.
-func (l *login) signAll(r SignRequest, p prepared, id []byte) error {
+func (l *login) signAll(r Batch, p prepared, id []byte) error {
 	key, has, err := l.findPrivate(l.session, id, p.public)
 	if err == nil && !has {
 		err = found(ErrKeyGone)

@@ -62,8 +62,8 @@ const (
 	ECDSA    Mechanism = "CKM_ECDSA"        // signatures are r || s
 )
 
-// SignRequest asks for signatures by one key with one log-in.
-type SignRequest struct {
+// Batch asks for signatures by one key with one log-in.
+type Batch struct {
 	// Reader is the PC/SC name. Slots of other readers are not touched.
 	Reader string
 	// Certificate is the expected one, in DER. It is looked for on the token

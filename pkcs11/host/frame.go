@@ -30,7 +30,7 @@ type kind string
 const (
 	kindTokens kind = "tokens" // a tokensRequest
 	kindToken  kind = "token"  // a tokenRequest
-	kindSign   kind = "sign"   // a pkcs11.SignRequest
+	kindSign   kind = "sign"   // a pkcs11.Batch
 	kindPIN    kind = "pin"    // the PIN and nothing else, when it was asked for
 	kindCancel kind = "cancel" // empty: sign no further item
 )

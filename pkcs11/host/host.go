@@ -86,7 +86,7 @@ func (h *Host) Token(ctx context.Context, reader string, certificate []byte) (To
 
 // SignRequest asks for signatures with one log-in.
 type SignRequest struct {
-	pkcs11.SignRequest
+	pkcs11.Batch
 	// PIN is the caller's to wipe when Sign has returned. It must be nil where
 	// the token has a Keypad, and only there.
 	PIN []byte
@@ -118,7 +118,7 @@ func (h *Host) Sign(ctx context.Context, r SignRequest) ([][]byte, error) {
 		return nil, &Error{Kind: ErrPINForm}
 	}
 	o := operation{sign: &r}
-	err := h.do(ctx, &o, kindSign, r.SignRequest)
+	err := h.do(ctx, &o, kindSign, r.Batch)
 	return o.signatures, err
 }
 

@@ -98,11 +98,11 @@ func newHost(t testing.TB, token *pkcs11test.Token, changes ...func(*host.Config
 // request is for n signatures by a key of a token.
 func request(token *pkcs11test.Token, key, n int) host.SignRequest {
 	certificate := token.Keys[key].Certificate
-	return host.SignRequest{SignRequest: ask(token.Slot, certificate, n), PIN: []byte(pkcs11test.PIN)}
+	return host.SignRequest{Batch: ask(token.Slot, certificate, n), PIN: []byte(pkcs11test.PIN)}
 }
 
-func ask(reader string, certificate *x509.Certificate, n int) pkcs11.SignRequest {
-	r := pkcs11.SignRequest{
+func ask(reader string, certificate *x509.Certificate, n int) pkcs11.Batch {
+	r := pkcs11.Batch{
 		Reader: reader, Certificate: certificate.Raw, Mechanism: host.RSAPKCS1, Hash: crypto.SHA256,
 	}
 	if _, is := certificate.PublicKey.(*ecdsa.PublicKey); is {

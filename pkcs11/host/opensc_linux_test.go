@@ -83,7 +83,7 @@ func (b *bench) pull(t *testing.T, i int) {
 }
 
 func (b *bench) request(i, n int, certificate *x509.Certificate) host.SignRequest {
-	return host.SignRequest{SignRequest: ask(b.reader(i), certificate, n), PIN: []byte(virtual.DefaultPIN)}
+	return host.SignRequest{Batch: ask(b.reader(i), certificate, n), PIN: []byte(virtual.DefaultPIN)}
 }
 
 // verifies counts the PINs that a card was given.

@@ -87,12 +87,12 @@ func (c *child) listen(in io.Reader) {
 	}
 }
 
-// leave ends the process from any goroutine: there is nobody to work for.
+// leave ends the process from any goroutine: there is nobody to work for. The
+// end of the input says no more than that.
 func leave(err error) {
-	if errors.Is(err, io.EOF) {
-		os.Exit(0)
+	if !errors.Is(err, io.EOF) {
+		fmt.Fprintln(os.Stderr, err)
 	}
-	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)
 }
 
@@ -167,7 +167,7 @@ func (c *child) token(f frame) {
 }
 
 func (c *child) sign(f frame) {
-	var r pkcs11.SignRequest
+	var r pkcs11.Batch
 	c.send(f.decode(&r))
 	var pin []byte
 	defer func() { wipe(pin) }()

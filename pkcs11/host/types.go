@@ -8,6 +8,7 @@ import "github.com/cardea-agent/cardea/pkcs11"
 type (
 	Token     = pkcs11.Token
 	Key       = pkcs11.Key
+	Batch     = pkcs11.Batch
 	Tries     = pkcs11.Tries
 	Mechanism = pkcs11.Mechanism
 	Error     = pkcs11.Error // a refusal of the module: the kind below, and its CKR code
