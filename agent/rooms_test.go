@@ -56,6 +56,12 @@ var rules = []rule{
 		why: "what is loaded into a process is decided from a text and a file's owner, and nothing else",
 	},
 	{
+		of: "agent/policy", only: []string{
+			std, "golang.org/x/sys/...", "github.com/fsnotify/fsnotify", "howett.net/plist", "agent/signin", "agent/stricttoml", "agent/trust",
+		},
+		why: "the machine service reads settings as well, and needs nothing else for it",
+	},
+	{
 		of: "agent/trust", only: []string{std, "golang.org/x/sys/..."},
 		why: "whom the agent trusts with its own process is read in one place",
 	},
@@ -130,6 +136,7 @@ var owners = []owner{
 	{"modernc.org/sqlite/...", "web/portal/store", "all SQL is in one place"},
 	{"github.com/pressly/goose/v3/...", "web/portal/store", "tables are changed by one tool, in one place"},
 	{"github.com/pelletier/go-toml/v2/...", "agent/stricttoml", "what an administrator writes is read strictly, or not at all"},
+	{"github.com/fsnotify/fsnotify", "agent/policy", "what changes while the agent runs is the policy alone"},
 	{"github.com/coder/websocket/...", "agent/endpoint", "pages come in by one door, behind its checks"},
 }
 
