@@ -320,7 +320,7 @@ func TestEveryRowSaysWhatPeopleNeedToKnow(t *testing.T) {
 			if within != "" {
 				continue
 			}
-			if _, err := Parse([]byte(name + " = " + s.shown())); err != nil {
+			if _, err := Parse([]byte(name + " = " + s.Shown())); err != nil {
 				t.Errorf("what is shown of it is refused: %v", err)
 			}
 			if strings.Count(name, ".") > 1 || find2(name) {

@@ -24,6 +24,8 @@
 // and files, and with files that change while they are followed.
 package policy
 
+//go:generate go run ./gen
+
 import (
 	"log/slog"
 	"slices"

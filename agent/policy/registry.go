@@ -107,7 +107,7 @@ func (k Key) records(source string, row Setting) (list []any, problems []*Proble
 		record, ok := tree["record"].(map[string]any)
 		if err != nil || !ok || len(tree) != 1 {
 			problems = append(problems, &Problem{
-				Source: source, Name: row.Name, Text: "of " + id + ": must be as in " + recordHint(row) + ", or empty",
+				Source: source, Name: row.Name, Text: "of " + id + ": must be as in " + RecordHint(row) + ", or empty",
 			})
 			continue
 		}
@@ -117,14 +117,14 @@ func (k Key) records(source string, row Setting) (list []any, problems []*Proble
 	return list, problems
 }
 
-// recordHint shows how the fields of a record are written beside the first.
-func recordHint(row Setting) string {
+// RecordHint shows how group policy has the fields of a record beside the first.
+func RecordHint(row Setting) string {
 	f := row.Fields[1]
-	return f.Name + " = " + f.shown()
+	return f.Name + " = " + f.Shown()
 }
 
-// shown is a value to show: the default, or else the example.
-func (s Setting) shown() string {
+// Shown is a value to show, as TOML: the default, or else the example.
+func (s Setting) Shown() string {
 	if s.Default != "" {
 		return s.Default
 	}

@@ -16,8 +16,8 @@ var table = []Setting{
 	{
 		Name: "origin", Type: Records, Scope: Machine, Since: "0.1", Join: true,
 		Title: "Sites that may ask",
-		Example: `[{url = "https://signin.example.org", rights = ["authenticate"], group = "records"}, ` +
-			`{url = "https://kiosk.example.org", removal = {action = "signOut", grace = "0s"}}]`,
+		Example: `[{url = "https://kiosk.example.org", removal = {action = "signOut", grace = "0s"}}, ` +
+			`{url = "https://signin.example.org", rights = ["authenticate"], group = "records"}]`,
 		Meaning: "The sites whose pages may ask for a sign-in. Without one, no page may. A site that is named in several places has what the first of them says.",
 		Fields: []Setting{
 			{
@@ -131,22 +131,22 @@ var table = []Setting{
 		},
 	},
 	{
-		Name: "listen.port", Type: Number, Scope: Machine, Since: "0.2", Default: "24747", Min: 1, Max: 65535, NextStart: true,
+		Name: "listen.port", Type: Number, Scope: Machine, Since: "0.1", Default: "24747", Min: 1, Max: 65535, NextStart: true,
 		Title:   "Port for pages",
 		Meaning: "The port of 127.0.0.1 and [::1] that pages reach the agent at. Sites have to name the same one.",
 		set:     func(p *Policy, v any) error { p.port = int(v.(int64)); return nil },
 	},
 	{
-		Name: "log.level", Type: Choice, Scope: Person, Since: "0.2", Default: `"info"`, Choices: []string{"error", "warn", "info", "debug"}, User: true,
+		Name: "log.level", Type: Choice, Scope: Person, Since: "0.1", Default: `"info"`, Choices: []string{"error", "warn", "info", "debug"}, User: true,
 		Title:   "How much is logged",
 		Meaning: "The least that is worth a line in the agent's log. No PIN, nonce or token is logged at any level.",
 		set:     func(p *Policy, v any) error { return p.logLevel.UnmarshalText([]byte(v.(string))) },
 	},
 	{
-		Name: "browserPolicy.browsers", Type: List, Scope: Machine, Since: "0.2", Default: `["chromium", "chrome", "edge", "firefox"]`,
+		Name: "browserPolicy.browsers", Type: List, Scope: Machine, Since: "0.1", Default: `["chromium", "chrome", "edge", "firefox"]`,
 		Choices: []string{"chromium", "chrome", "edge", "firefox"}, MayBeEmpty: true,
 		Title:   "Browsers that are told",
-		Meaning: "The browsers that `cardea-agent browser-policy --apply` allows the sites in, so that they ask nobody. `[]` leaves them all alone.",
+		Meaning: "The browsers that `cardea-agent browser-policy` allows the sites in, so that they ask nobody. `[]` leaves them all alone.",
 		set:     func(p *Policy, v any) error { p.browsers = v.([]string); return nil },
 	},
 }

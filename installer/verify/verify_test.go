@@ -24,6 +24,7 @@ var files = map[string]string{
 	"/etc/xdg/autostart/cardea-tray.desktop":      "-rw-r--r--",
 	"/usr/share/applications/cardea-tray.desktop": "-rw-r--r--",
 	"/etc/cardea/policy.toml":                     "-rw-r--r--",
+	"/usr/share/doc/cardea/policy.sample.toml":    "-rw-r--r--",
 	"/usr/share/doc/cardea/user.md":               "-rw-r--r--",
 	"/usr/share/doc/cardea/admin.md":              "-rw-r--r--",
 	"/usr/share/doc/cardea/errors.md":             "-rw-r--r--",
