@@ -34,6 +34,7 @@ Usage:
   cardea-agent run [flags]          run the agent in this session
   cardea-agent policy show [--json] say which settings count, and who decided them
   cardea-agent policy check FILE    say what is wrong with a policy file, if anything
+  cardea-agent browser-policy       show what browsers have to be told; --apply tells them
   cardea-agent version [--json]     say which version this is
 
 "cardea-agent run --help" lists the flags.
@@ -58,6 +59,8 @@ func execute(ctx context.Context, args []string, out, errs io.Writer) int {
 		err = run(ctx, args[1:], errs)
 	case "policy":
 		err = policyCommand(args[1:], out, errs)
+	case "browser-policy":
+		err = browserPolicy(args[1:], out, errs)
 	case "version", "--version":
 		err = printVersion(args[1:], out, errs)
 	case "help", "--help", "-h":

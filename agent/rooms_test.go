@@ -62,6 +62,12 @@ var rules = []rule{
 		why: "the machine service reads settings as well, and needs nothing else for it",
 	},
 	{
+		of: "agent/browserpolicy", only: []string{
+			std, "golang.org/x/sys/...", "github.com/go-json-experiment/json/...", "howett.net/plist",
+		},
+		why: "what runs as an administrator and writes other programs' files is read in one place",
+	},
+	{
 		of: "agent/trust", only: []string{std, "golang.org/x/sys/..."},
 		why: "whom the agent trusts with its own process is read in one place",
 	},

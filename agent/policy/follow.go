@@ -25,7 +25,7 @@ func (p Places) follow(ctx context.Context, log *slog.Logger, changed func()) er
 	if err != nil {
 		return fmt.Errorf("policy: files cannot be followed: %w", err)
 	}
-	defer watcher.Close() //nolint:errcheck // nothing is lost with it
+	defer watcher.Close()
 	var registries sync.WaitGroup
 	defer registries.Wait()
 	ctx, stop := context.WithCancel(ctx)

@@ -37,14 +37,15 @@ func (p *Problem) Unwrap() error { return p.Err }
 
 // Problems returns what an error of this package is made of, in order.
 func Problems(err error) []*Problem {
-	if p, ok := errors.AsType[*Problem](err); ok && error(p) == err {
-		return []*Problem{p}
-	}
 	var all []*Problem
-	if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the parts of this very error
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range many.Unwrap() {
 			all = append(all, Problems(e)...)
 		}
+		return all
+	}
+	if p, ok := errors.AsType[*Problem](err); ok {
+		all = append(all, p)
 	}
 	return all
 }

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 )
@@ -108,9 +107,3 @@ const (
 	ByUser    Level = "user"    // the person's own file
 	ByDefault Level = "default" // nobody
 )
-
-var levels = []Level{ByPolicy, ByMachine, ByUser}
-
-func byPrecedence(a, b Level) int {
-	return cmp.Compare(slices.Index(levels, a), slices.Index(levels, b))
-}
