@@ -14,7 +14,7 @@ import (
 
 	"github.com/cardea-agent/cardea/agent/audit"
 	"github.com/cardea-agent/cardea/agent/choices"
-	"github.com/cardea-agent/cardea/agent/endpoint"
+	"github.com/cardea-agent/cardea/agent/loopback"
 	"github.com/cardea-agent/cardea/agent/policy"
 	"github.com/cardea-agent/cardea/agent/prompt"
 	"github.com/cardea-agent/cardea/agent/prompt/nodump"
@@ -87,7 +87,7 @@ func (o options) run(ctx context.Context, errs io.Writer) error {
 	decisions.Failed = func(e signin.Event, err error) {
 		log.Error("a decision is not in the audit log", "what", e.What, "origin", e.Origin, "outcome", e.Outcome, "err", err)
 	}
-	listeners, err := endpoint.Listen(o.listen)
+	listeners, err := loopback.Listen(o.listen)
 	if err != nil {
 		return err
 	}

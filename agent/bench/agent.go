@@ -19,8 +19,8 @@ import (
 	"time"
 
 	"github.com/cardea-agent/cardea/agent/audit"
-	"github.com/cardea-agent/cardea/agent/endpoint"
 	"github.com/cardea-agent/cardea/agent/endpoint/endpointtest"
+	"github.com/cardea-agent/cardea/agent/loopback"
 	"github.com/cardea-agent/cardea/agent/prompt"
 	"github.com/cardea-agent/cardea/agent/protocol"
 	"github.com/cardea-agent/cardea/agent/session"
@@ -42,7 +42,7 @@ func agentHere(driver pcsc.Driver, folder string) (agent, error) {
 	if err != nil {
 		return agent{}, err
 	}
-	listeners, err := endpoint.Listen("127.0.0.1:0")
+	listeners, err := loopback.Listen("127.0.0.1:0")
 	if err != nil {
 		return agent{}, errors.Join(err, file.Close())
 	}
