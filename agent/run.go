@@ -14,6 +14,7 @@ import (
 
 	"github.com/cardea-agent/cardea/agent/audit"
 	"github.com/cardea-agent/cardea/agent/choices"
+	"github.com/cardea-agent/cardea/agent/handover"
 	"github.com/cardea-agent/cardea/agent/loopback"
 	"github.com/cardea-agent/cardea/agent/policy"
 	"github.com/cardea-agent/cardea/agent/prompt"
@@ -27,6 +28,7 @@ import (
 // options are the flags of run.
 type options struct {
 	listen    string
+	broker    string
 	policy    string
 	audit     string
 	choices   string
@@ -43,6 +45,7 @@ func run(ctx context.Context, args []string, errs io.Writer) error {
 	var o options
 	flags := flag.NewFlagSet("cardea-agent run", flag.ContinueOnError)
 	flags.StringVar(&o.listen, "listen", net.JoinHostPort("127.0.0.1", strconv.Itoa(protocol.DefaultPort)), "loopback `address` and port for pages; both families are served")
+	flags.StringVar(&o.broker, "broker", "", "take connections from the broker that agents dial at this `path`, instead of listening")
 	flags.StringVar(&o.policy, "policy", "", "policy `file` (default "+policyPath()+", where there is one)")
 	flags.StringVar(&o.audit, "audit", "", "audit log `file` (default below this user's state folder)")
 	flags.StringVar(&o.choices, "choices", "", "`file` of remembered choices of keys (default below this user's state folder)")
@@ -87,7 +90,7 @@ func (o options) run(ctx context.Context, errs io.Writer) error {
 	decisions.Failed = func(e signin.Event, err error) {
 		log.Error("a decision is not in the audit log", "what", e.What, "origin", e.Origin, "outcome", e.Outcome, "err", err)
 	}
-	listeners, err := loopback.Listen(o.listen)
+	listeners, err := o.listeners(log)
 	if err != nil {
 		return err
 	}
@@ -103,6 +106,14 @@ func (o options) run(ctx context.Context, errs io.Writer) error {
 		log.Info("listening", "address", l.Addr().String(), "version", version)
 	}
 	return session.Run(ctx, c)
+}
+
+// listeners are where pages' connections come from.
+func (o options) listeners(log *slog.Logger) ([]net.Listener, error) {
+	if o.broker != "" {
+		return []net.Listener{handover.Listen(o.broker, log)}, nil
+	}
+	return loopback.Listen(o.listen)
 }
 
 // loadPolicy reads the policy. Only the file that nobody named may be missing.
