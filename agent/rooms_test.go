@@ -88,6 +88,26 @@ var rules = []rule{
 		why: "card code knows nothing of pages and people, so it can be used and checked by itself",
 	},
 	{
+		of: "agent/broker", only: []string{
+			std, "agent/peer", "agent/handover", "agent/loopback", "github.com/kardianos/service",
+			"github.com/coreos/go-systemd/v22/activation", "golang.org/x/sync/...",
+		},
+		never: []string{"pcsc/...", "ui/...", "web/...", "agent/signin", "agent/prompt/...", "agent/endpoint", "github.com/ebfe/scard"},
+		why:   "what owns the port for everybody can do nothing but hand connections over",
+	},
+	{
+		of: "agent/handover", only: []string{std, "agent/peer/...", "github.com/hashicorp/yamux", "github.com/Microsoft/go-winio", "golang.org/x/sys/..."},
+		why: "a connection on its way is nobody's to read",
+	},
+	{
+		of: "agent/peer/...", only: []string{std, "agent/peer", "github.com/mdlayher/netlink", "golang.org/x/sys/..."},
+		why: "who somebody is, is the operating system's word alone",
+	},
+	{
+		of: "agent/loopback", only: []string{std, "golang.org/x/sys/..."},
+		why: "that nothing listens on other addresses can be seen by reading one package",
+	},
+	{
 		of: "ui/...", only: []string{std, foreign, "ui/...", "agent/prompt/...", "agent/signin", "agent/protocol"},
 		never: []string{"pcsc/...", "agent/card", "agent/session", "agent/endpoint"},
 		why:   "what draws windows must not be able to sign",
@@ -143,6 +163,8 @@ var owners = []owner{
 	{"github.com/pressly/goose/v3/...", "web/portal/store", "tables are changed by one tool, in one place"},
 	{"github.com/pelletier/go-toml/v2/...", "agent/stricttoml", "what an administrator writes is read strictly, or not at all"},
 	{"github.com/fsnotify/fsnotify", "agent/policy", "what changes while the agent runs is the policy alone"},
+	{"github.com/hashicorp/yamux", "agent/handover", "only where a connection cannot change hands is it relayed"},
+	{"github.com/kardianos/service", "agent/broker", "one program is a service of the machine"},
 	{"github.com/coder/websocket/...", "agent/endpoint", "pages come in by one door, behind its checks"},
 }
 

@@ -14,7 +14,8 @@ import (
 
 	"github.com/cardea-agent/cardea/agent/audit"
 	"github.com/cardea-agent/cardea/agent/choices"
-	"github.com/cardea-agent/cardea/agent/endpoint"
+	"github.com/cardea-agent/cardea/agent/handover"
+	"github.com/cardea-agent/cardea/agent/loopback"
 	"github.com/cardea-agent/cardea/agent/policy"
 	"github.com/cardea-agent/cardea/agent/prompt"
 	"github.com/cardea-agent/cardea/agent/prompt/nodump"
@@ -26,6 +27,7 @@ import (
 // options are the flags of run.
 type options struct {
 	listen    string
+	broker    string
 	policy    string
 	audit     string
 	choices   string
@@ -42,6 +44,7 @@ func run(ctx context.Context, args []string, errs io.Writer) error {
 	var o options
 	flags := flag.NewFlagSet("cardea-agent run", flag.ContinueOnError)
 	flags.StringVar(&o.listen, "listen", "", "loopback `address` and port for pages (default 127.0.0.1 and the policy's port); both families are served")
+	flags.StringVar(&o.broker, "broker", "", "take connections from the broker that agents dial at this `path`, instead of listening")
 	flags.StringVar(&o.policy, "policy", "", "policy `file`, instead of those of this system")
 	flags.StringVar(&o.audit, "audit", "", "audit log `file` (default below this user's state folder)")
 	flags.StringVar(&o.choices, "choices", "", "`file` of remembered choices of keys (default below this user's state folder)")
@@ -91,7 +94,7 @@ func (o options) run(ctx context.Context, errs io.Writer) error {
 	decisions.Failed = func(e signin.Event, err error) {
 		log.Error("a decision is not in the audit log", "what", e.What, "origin", e.Origin, "outcome", e.Outcome, "err", err)
 	}
-	listeners, err := endpoint.Listen(o.listen)
+	listeners, err := o.listeners(log)
 	if err != nil {
 		return err
 	}
@@ -111,6 +114,14 @@ func (o options) run(ctx context.Context, errs io.Writer) error {
 	group.Go(func() error { o.followLevel(ctx, rules, level); return nil })
 	group.Go(func() error { return session.Run(ctx, c) })
 	return group.Wait()
+}
+
+// listeners are where pages' connections come from.
+func (o options) listeners(log *slog.Logger) ([]net.Listener, error) {
+	if o.broker != "" {
+		return []net.Listener{handover.Listen(o.broker, log)}, nil
+	}
+	return loopback.Listen(o.listen)
 }
 
 // places are where the policy is: those of this system, unless a file was named.

@@ -33,7 +33,7 @@ type Config struct {
 	Audit     signin.Audit
 	Log       *slog.Logger
 	Version   string
-	Listeners []net.Listener // of endpoint.Listen; closed when Run returns
+	Listeners []net.Listener // of loopback.Listen; closed when Run returns
 	Developer bool           // origins of this computer may be http
 	// Choices remembers which of several keys a person chose; nil: nothing.
 	Choices signin.Choices
