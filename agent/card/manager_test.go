@@ -301,7 +301,7 @@ func TestTheLastTryIsRefusedUnlessAllowedAndTheCountIsShown(t *testing.T) {
 	}
 	release()
 	d.state(signin.PINBlocked)
-	if tries, err := c.Tries(t.Context()); tries != 0 || err != nil {
+	if tries, err := c.Tries(t.Context(), c.Keys()[0]); tries != 0 || err != nil {
 		t.Errorf("got %d tries, %v", tries, err)
 	}
 }
@@ -406,7 +406,7 @@ func TestAnotherProgramsResetIsSurvivedAndAnotherCardIsRecognised(t *testing.T) 
 	read := c.spoken.(*pivCard)
 	read.found = slices.Clone(read.found)
 	read.found[0].Certificate = &x509.Certificate{Raw: other.Raw, PublicKey: other.PublicKey}
-	if tries, err := c.Tries(t.Context()); signin.CodeOf(err) != signin.CodeCardRemoved {
+	if tries, err := c.Tries(t.Context(), c.Keys()[0]); signin.CodeOf(err) != signin.CodeCardRemoved {
 		t.Errorf("another card answered %d, %v", tries, err)
 	}
 }
