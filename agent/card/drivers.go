@@ -97,7 +97,7 @@ func (m *Manager) read(ctx context.Context, reader pcsc.Reader) (spoken, error) 
 	}
 	var missing, failed error
 	for _, module := range way.Modules {
-		s, err := m.readThrough(ctx, module, reader)
+		s, err := m.readThrough(ctx, module, reader, way.IsPIV)
 		switch code := signin.CodeOf(err); {
 		case err == nil:
 			return s, nil

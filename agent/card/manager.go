@@ -25,9 +25,9 @@ type Config struct {
 	Usable func(signin.Key, time.Time) (bool, signin.Why)
 	// Algorithm names the signature algorithm of a certificate's key.
 	Algorithm func(*x509.Certificate) (string, error)
-	// Modules makes a process for a module's file, which is the
-	// administrators' alone. Nil: no module is ever loaded.
-	Modules func(file string) Module
+	// Modules makes what speaks to a module of the list. Its file, without
+	// links, is the administrators' alone. Nil: no module is ever loaded.
+	Modules func(module cards.Module, file string) Module
 	Log     *slog.Logger
 }
 

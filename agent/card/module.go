@@ -24,6 +24,7 @@ type moduleDriver struct {
 	log       *slog.Logger
 	modules   *modules
 	module    Module
+	mayBePIV  bool // else it is not asked: some cards count what they do not know
 }
 
 // moduleCard is a card that a module knows. The module's process knows nothing
@@ -61,12 +62,10 @@ func (d moduleDriver) read(ctx context.Context, reader pcsc.Reader) (spoken, err
 
 // fill finds out what is on the card.
 func (c *moduleCard) fill(ctx context.Context, reader pcsc.Reader) error {
-	err := c.connection.Transact(ctx, func(tx *pcsc.Tx) (err error) {
-		c.settings, err = piv.Recognise(tx, apdu.ModeFor(reader.ATR, tx.Protocol() == pcsc.ProtocolT1))
-		return err
-	})
-	if c.isPIV = err == nil; err != nil && isPCSC(err) {
-		return err
+	if c.mayBePIV {
+		if err := c.recognise(ctx, reader); err != nil {
+			return err
+		}
 	}
 	tokens, err := c.module.Tokens(ctx, reader.Name)
 	if err != nil {
@@ -79,6 +78,19 @@ func (c *moduleCard) fill(ctx context.Context, reader pcsc.Reader) error {
 		return err
 	}
 	c.add(reader.Name, tokens)
+	return nil
+}
+
+// recognise finds out whether the card can be made to forget a PIN as PIV cards
+// can.
+func (c *moduleCard) recognise(ctx context.Context, reader pcsc.Reader) error {
+	err := c.connection.Transact(ctx, func(tx *pcsc.Tx) (err error) {
+		c.settings, err = piv.Recognise(tx, apdu.ModeFor(reader.ATR, tx.Protocol() == pcsc.ProtocolT1))
+		return err
+	})
+	if c.isPIV = err == nil; err != nil && isPCSC(err) {
+		return err
+	}
 	return nil
 }
 

@@ -22,18 +22,21 @@ type Module interface {
 
 // modules are the modules of the list that were needed so far.
 type modules struct {
-	open func(file string) Module // nil: there are none
+	open func(module cards.Module, file string) Module // nil: there are none
 	// turn holds one token while a module is used. Only one is at a time: each
 	// looks at the cards in all readers, and what one selects on a card would
 	// end the log-in of another.
 	turn chan struct{}
 
-	mu    sync.Mutex // guards files
-	files map[string]Module
+	mu     sync.Mutex // guards opened
+	opened map[source]Module
 }
 
-func newModules(open func(file string) Module) *modules {
-	return &modules{open: open, turn: make(chan struct{}, 1), files: map[string]Module{}}
+// source is a module of the list and where it was found.
+type source struct{ id, file string }
+
+func newModules(open func(cards.Module, string) Module) *modules {
+	return &modules{open: open, turn: make(chan struct{}, 1), opened: map[source]Module{}}
 }
 
 var errNoModules = errors.New("card: this agent loads no modules")
@@ -51,10 +54,11 @@ func (m *modules) find(module cards.Module) (Module, error) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.files[file] == nil {
-		m.files[file] = m.open(file)
+	at := source{module.ID, file}
+	if m.opened[at] == nil {
+		m.opened[at] = m.open(module, file)
 	}
-	return m.files[file], nil
+	return m.opened[at], nil
 }
 
 // take waits for the turn.
@@ -71,20 +75,20 @@ func (m *modules) take(ctx context.Context) (done func(), err error) {
 func (m *modules) close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for file, module := range m.files {
+	for at, module := range m.opened {
 		module.Close()
-		delete(m.files, file)
+		delete(m.opened, at)
 	}
 }
 
 // readThrough reads the card in a reader through a module.
-func (m *Manager) readThrough(ctx context.Context, module cards.Module, reader pcsc.Reader) (spoken, error) {
+func (m *Manager) readThrough(ctx context.Context, module cards.Module, reader pcsc.Reader, isPIV bool) (spoken, error) {
 	opened, err := m.modules.find(module)
 	if err != nil {
 		m.Log.Warn("a module for the card cannot be used", "reader", reader.Name, "module", module.ID, "err", err)
 		return nil, err
 	}
-	d := moduleDriver{m.Driver, m.Algorithm, m.Log.With("module", module.ID), m.modules, opened}
+	d := moduleDriver{m.Driver, m.Algorithm, m.Log.With("module", module.ID), m.modules, opened, isPIV}
 	s, err := d.read(ctx, reader)
 	if signin.CodeOf(err) == signin.CodeModuleFailed {
 		m.Log.Warn("a module failed while it read the card", "reader", reader.Name, "module", module.ID, "err", err)

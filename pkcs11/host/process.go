@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
@@ -34,7 +35,7 @@ func start(c Config) (*process, error) {
 	if cmd.Env == nil {
 		cmd.Env = os.Environ()
 	}
-	cmd.Env = append(cmd.Env, "GOTRACEBACK=none") // nor a core file, where it would be "crash"
+	cmd.Env = append(slices.Clip(cmd.Env), "GOTRACEBACK=none") // nor a core file, where it would be "crash"
 	cmd.Dir = safeFolder()
 	p := &process{
 		frames: make(chan frame, 1), exited: make(chan struct{}), quit: make(chan struct{}),
