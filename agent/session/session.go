@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cardea-agent/cardea/agent/card"
+	"github.com/cardea-agent/cardea/agent/card/cards"
 	"github.com/cardea-agent/cardea/agent/endpoint"
 	"github.com/cardea-agent/cardea/agent/peer"
 	"github.com/cardea-agent/cardea/agent/policy"
@@ -23,10 +24,11 @@ import (
 	"github.com/cardea-agent/cardea/agent/signin"
 	"github.com/cardea-agent/cardea/agent/token"
 	"github.com/cardea-agent/cardea/pcsc"
+	"github.com/cardea-agent/cardea/pkcs11/host"
 )
 
-// Config is what an agent is made of. Every field is required but Choices
-// and Prompter.
+// Config is what an agent is made of. Every field is required but Choices,
+// ModuleHost and Prompter.
 type Config struct {
 	Driver    pcsc.Driver // where the readers are
 	Policy    Policy
@@ -37,6 +39,9 @@ type Config struct {
 	Developer bool           // origins of this computer may be http
 	// Choices remembers which of several keys a person chose; nil: nothing.
 	Choices signin.Choices
+	// ModuleHost is the command of the processes that load PKCS#11 modules, as
+	// host.Config has it; nil: no module is ever loaded.
+	ModuleHost []string
 
 	// Prompter asks for PINs. When nil, the tray does, over the socket at
 	// PromptPath (prompt.DefaultPath when empty).
@@ -78,7 +83,9 @@ func Run(ctx context.Context, c Config) error {
 			return err
 		}
 	}
-	cards := card.New(card.Config{Driver: c.Driver, List: list, Usable: c.Policy.Usable, Algorithm: token.AlgorithmFor, Log: c.Log})
+	cards := card.New(card.Config{
+		Driver: c.Driver, List: list, Usable: c.Policy.Usable, Algorithm: token.AlgorithmFor, Log: c.Log, Modules: c.modules(),
+	})
 	group, ctx := errgroup.WithContext(ctx)
 	if c.Prompter == nil {
 		server, err := prompt.NewServer(prompt.ServerConfig{Path: c.PromptPath, Log: c.Log, Version: c.Version})
@@ -101,6 +108,16 @@ func Run(ctx context.Context, c Config) error {
 	group.Go(func() error { return service.Run(ctx) })
 	group.Go(func() error { return door.Serve(ctx, c.Listeners...) })
 	return group.Wait()
+}
+
+// modules starts the processes of modules.
+func (c Config) modules() func(cards.Module, string) card.Module {
+	if c.ModuleHost == nil {
+		return nil
+	}
+	return func(m cards.Module, file string) card.Module {
+		return host.New(host.Config{Command: c.ModuleHost, Module: file, AllowInternet: m.Internet, Log: c.Log})
+	}
 }
 
 // publish shows the tray each change.
