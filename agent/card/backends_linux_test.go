@@ -52,7 +52,6 @@ func onEach(t *testing.T, test func(t *testing.T, r *rig)) {
 	}
 }
 
-
 // listOf is a card list that leads one kind of card to one module.
 func listOf(t testing.TB, atr, file string) *cards.List {
 	t.Helper()

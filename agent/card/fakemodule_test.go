@@ -63,21 +63,32 @@ func newFakeToken(t testing.TB, holder string, usages ...x509.KeyUsage) *fakeTok
 		if err != nil {
 			t.Fatal(err)
 		}
-		template := &x509.Certificate{
-			SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: holder}, KeyUsage: usage,
-			NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		}
-		der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		certificate, err := x509.ParseCertificate(der)
-		if err != nil {
-			t.Fatal(err)
-		}
-		token.keys = append(token.keys, fakeKey{key, certificate})
+		token.keys = append(token.keys, certify(t, key, holder, usage))
 	}
 	return token
+}
+
+// twin is the same key with another certificate.
+func twin(t testing.TB, of fakeKey, usage x509.KeyUsage) fakeKey {
+	t.Helper()
+	return certify(t, of.signer, of.certificate.Subject.CommonName, usage)
+}
+
+func certify(t testing.TB, key *ecdsa.PrivateKey, holder string, usage x509.KeyUsage) fakeKey {
+	t.Helper()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: holder}, KeyUsage: usage,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fakeKey{key, certificate}
 }
 
 // put puts a token in a reader; nil takes it out.

@@ -31,7 +31,8 @@ func mainOf(m *testing.M) int {
 	}
 	return pcscdtest.Main(runner(func() int {
 		daemon := goleak.IgnoreCurrent()
-		code := pkcs11test.Main(m)
+		code := m.Run()
+		pkcs11test.CleanUp()
 		if err := goleak.Find(daemon); err != nil && code == 0 {
 			fmt.Fprintln(os.Stderr, err)
 			code = 1
