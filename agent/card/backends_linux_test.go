@@ -295,23 +295,29 @@ func TestOnEveryBackendABatchIsSignedInOrderAndCounted(t *testing.T) {
 func TestOnEveryBackendABatchThatIsStoppedKeepsWhatWasSigned(t *testing.T) {
 	onEach(t, func(t *testing.T, r *rig) {
 		c := r.in()
-		req := batch(c.Keys()[0], r.pin, 250)
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		req.Signed = func(n int) {
-			if n == 3 {
-				cancel()
+		for range 50 { // a fast token may be through before it hears of the stop
+			req := batch(c.Keys()[0], r.pin, 250)
+			ctx, cancel := context.WithCancel(t.Context())
+			req.Signed = func(n int) {
+				if n == 3 {
+					cancel()
+				}
+			}
+			made, err := c.Sign(ctx, req)
+			cancel()
+			verifyBatch(t, req, made)
+			r.forgotten()
+			switch {
+			case err != nil && len(made) >= 3 && len(made) < 250:
+				if _, _, err := r.sign(c, r.pin, false); err != nil {
+					t.Errorf("the next one: %v", err)
+				}
+				return
+			case err != nil || len(made) != 250:
+				t.Fatalf("%d signatures, %v", len(made), err)
 			}
 		}
-		made, err := c.Sign(ctx, req)
-		if err == nil || len(made) < 3 || len(made) == 250 {
-			t.Fatalf("%d signatures, %v", len(made), err)
-		}
-		verifyBatch(t, req, made)
-		r.forgotten()
-		if _, _, err := r.sign(c, r.pin, false); err != nil {
-			t.Errorf("the next one: %v", err)
-		}
+		t.Error("nothing stops it")
 	})
 }
 
