@@ -238,8 +238,10 @@ func (f *fakeModule) logIn(token *fakeToken, r host.SignRequest, pin string) (*e
 	}
 	token.logins++
 	if pin != token.pin {
-		token.left--
-		return refuse(host.ErrPINIncorrect)
+		if token.left--; token.left == 0 {
+			return refuse(host.ErrPINLocked)
+		}
+		return nil, &host.Error{Call: "C_Login", Kind: host.ErrPINIncorrect, Tries: token.tell("").Tries}
 	}
 	token.left, token.verified = 3, true
 	return signer, nil

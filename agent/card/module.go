@@ -287,14 +287,11 @@ func (c *moduleCard) sign(ctx context.Context, req signin.CardSignRequest, gone 
 	} else {
 		err = req.PIN.Use(send)
 	}
-	if len(made) > 0 || mayBeVerified(err) {
+	if len(made) > 0 || mayBeVerified(err) && c.stillThere(req.Key, err) {
 		c.forget(gone)
 	}
 	if err != nil {
 		err = c.failure(ctx, err)
-	}
-	if e, ok := errors.AsType[*signin.Error](err); ok && e.Code == signin.CodePINWrong {
-		err = c.withTries(ctx, req.Key, e)
 	}
 	return made, err
 }
@@ -328,21 +325,6 @@ func (c *moduleCard) request(req signin.CardSignRequest) host.SignRequest {
 	return r
 }
 
-// withTries adds what the flags say after a wrong PIN. Another card in the reader
-// is told at the next operation.
-func (c *moduleCard) withTries(ctx context.Context, key signin.Key, wrong *signin.Error) error {
-	left, err := c.triesNow(ctx, key)
-	switch {
-	case err != nil:
-		c.log.Warn("the tries left are not known", "err", err)
-		return wrong
-	case left == 0:
-		return &signin.Error{Code: signin.CodePINBlocked, Err: wrong.Err}
-	}
-	// A count below signin.TriesUnknown is the caller's to round.
-	return &signin.Error{Code: signin.CodePINWrong, TriesLeft: left, Err: wrong.Err}
-}
-
 // mayBeVerified reports whether the card may hold the PIN for verified after an
 // operation that made no signature. Where it surely does not, others' log-ins
 // are left alone.
@@ -356,6 +338,19 @@ func mayBeVerified(err error) bool {
 		}
 	}
 	return true
+}
+
+// stillThere reports whether the card is in the reader, after a module said that
+// it is not. It may have lost a session on it, or another card may be there,
+// which is to be left alone: a reset hides a swap from our connection.
+func (c *moduleCard) stillThere(key signin.Key, err error) bool {
+	if !errors.Is(err, host.ErrTokenGone) && !errors.Is(err, host.ErrKeyGone) {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), forgetTime)
+	defer cancel()
+	_, err = c.module.Token(ctx, c.connection.Reader(), key.Certificate.Raw)
+	return !errors.Is(err, host.ErrTokenGone) && !errors.Is(err, host.ErrKeyGone)
 }
 
 // forgetTime bounds how long another program's transaction may keep us from

@@ -146,6 +146,51 @@ func TestThePINIsForgottenWhateverBecameOfTheModule(t *testing.T) {
 	}
 }
 
+func TestAnotherCardInTheReaderIsNotReset(t *testing.T) {
+	for name, kind := range map[string]error{"no such key": host.ErrKeyGone, "no token": host.ErrTokenGone} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			card := s.in()
+			before := s.card.Resets()
+			gone := fails(&host.Error{Call: "C_FindObjects", Kind: kind})
+			s.module.next(gone, gone) // the second time it is asked whether the card is there
+			if _, _, err := s.sign(card, s.token.pin, false); signin.CodeOf(err) != signin.CodeCardRemoved {
+				t.Errorf("got %v", err)
+			}
+			if got := s.card.Resets() - before; got != 0 {
+				t.Errorf("the card was reset %d times", got)
+			}
+		})
+	}
+}
+
+func TestFlagsAreTriesAndACountIsNeverMadeUp(t *testing.T) {
+	for flag, want := range map[host.Tries]struct {
+		asked, wrong int
+		state        signin.PINState
+	}{
+		host.TriesUnknown: {signin.TriesUnknown, signin.TriesUnknown, signin.PINUnknown},
+		host.TriesLow:     {signin.TriesUnknown, signin.TriesUnknown, signin.PINLow},
+		host.TriesFinal:   {1, 1, signin.PINFinal},
+	} {
+		s := newScene(t)
+		c := s.in()
+		s.module.next(fails(&host.Error{Call: "C_Login", Kind: host.ErrPINIncorrect, Tries: flag}))
+		_, _, err := s.sign(c, "000000", false)
+		if e, ok := errors.AsType[*signin.Error](err); !ok || e.Code != signin.CodePINWrong || e.TriesLeft != want.wrong {
+			t.Errorf("%q: got %v", flag, err)
+		}
+		release, err := c.Acquire()
+		if err != nil {
+			t.Fatal(err)
+		}
+		release()
+		if n, _ := s.Snapshot(); n.Readers[0].PIN != want.state {
+			t.Errorf("%q: the state of the PIN is %q, want %q", flag, n.Readers[0].PIN, want.state)
+		}
+	}
+}
+
 // A PIV card is not reset: other programs would be logged out of it.
 func TestAPIVCardThatAModuleUsedForgetsThePINByItsCommand(t *testing.T) {
 	for name, c := range map[string]struct {

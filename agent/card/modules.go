@@ -104,7 +104,11 @@ func translateModule(err error) error {
 	}
 	for _, row := range moduleTranslations {
 		if errors.Is(err, row.is) {
-			return &signin.Error{Code: row.code, TriesLeft: signin.TriesUnknown, How: row.how, Err: err}
+			e := &signin.Error{Code: row.code, How: row.how, TriesLeft: signin.TriesUnknown, Err: err}
+			if refusal, ok := errors.AsType[*host.Error](err); ok {
+				e.TriesLeft = triesOf(refusal.Tries)
+			}
+			return e
 		}
 	}
 	if errors.Is(err, host.ErrLastTry) {
@@ -124,7 +128,6 @@ var moduleTranslations = []struct {
 	how  signin.How
 }{
 	{host.ErrPINIncorrect, signin.CodePINWrong, ""},
-	{host.ErrPINForm, signin.CodePINWrong, ""},
 	{host.ErrPINLocked, signin.CodePINBlocked, ""},
 	{host.ErrPINNotSet, signin.CodePINNotSet, ""},
 	{host.ErrCancelled, signin.CodeCancelled, ""},
