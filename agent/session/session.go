@@ -27,7 +27,7 @@ import (
 	"github.com/cardea-agent/cardea/pkcs11/host"
 )
 
-// Config is what an agent is made of. Every field is required but Choices,
+// Config is what an agent is made of. Every field is required but Choices, List,
 // ModuleHost and Prompter.
 type Config struct {
 	Driver    pcsc.Driver // where the readers are
@@ -39,6 +39,9 @@ type Config struct {
 	Developer bool           // origins of this computer may be http
 	// Choices remembers which of several keys a person chose; nil: nothing.
 	Choices signin.Choices
+	// List says how to speak to which card, the policy's list laid over it; nil:
+	// the shipped one.
+	List *cards.List
 	// ModuleHost is the command of the processes that load PKCS#11 modules, as
 	// host.Config has it; nil: no module is ever loaded.
 	ModuleHost []string
@@ -77,7 +80,10 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	list := card.ShippedList()
+	list := c.List
+	if list == nil {
+		list = card.ShippedList()
+	}
 	if path := c.Policy.CardList(); path != "" {
 		if list, err = list.Load(path); err != nil {
 			return err
