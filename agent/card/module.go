@@ -287,13 +287,17 @@ func (c *moduleCard) sign(ctx context.Context, req signin.CardSignRequest, gone 
 	} else {
 		err = req.PIN.Use(send)
 	}
+	var out error
 	if len(made) > 0 || mayBeVerified(err) && c.stillThere(req.Key, err) {
-		c.forget(gone)
+		out = c.forget(gone)
 	}
-	if err != nil {
-		err = c.failure(ctx, err)
+	switch {
+	case err != nil && out != nil:
+		return made, errors.Join(out, err)
+	case err != nil:
+		return made, c.failure(ctx, err)
 	}
-	return made, err
+	return made, nil
 }
 
 // whenOut ends an operation when the card is out: a module may wait for it for
@@ -359,8 +363,8 @@ const forgetTime = 10 * time.Second
 
 // forget makes the card forget the PIN, which every program could use. It goes
 // over our own connection, which never turns to another card, and not at all
-// when the card is out: then it has forgotten.
-func (c *moduleCard) forget(gone <-chan struct{}) {
+// when the card is out: then it has forgotten, and the error says that it is out.
+func (c *moduleCard) forget(gone <-chan struct{}) error {
 	ctx, cancel := context.WithTimeout(context.Background(), forgetTime)
 	defer cancel()
 	err := c.connection.Transact(ctx, func(tx *pcsc.Tx) error {
@@ -377,7 +381,9 @@ func (c *moduleCard) forget(gone <-chan struct{}) {
 	})
 	if err != nil && !isOut(err) {
 		c.log.Error("the card may not have forgotten the PIN", "reader", c.connection.Reader(), "err", err)
+		return nil
 	}
+	return err
 }
 
 var (
