@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -40,6 +41,7 @@ type soak struct {
 	cards  [2]*soaked // in the slot of the same number; moved by a swap
 	sums   map[string]int
 	made   int
+	killed atomic.Bool // a process, since the last signature was asked for
 }
 
 // soaked is one card and what it must have been sent since the last look.
@@ -142,6 +144,7 @@ func (s *soak) move() {
 				go func() { defer close(pulled); s.slots[i].Remove() }()
 			}
 		}
+		s.killed.Store(false)
 		s.sign(i, req, wasPulled)
 		select {
 		case <-pulled:
@@ -201,14 +204,13 @@ func (s *soak) signSomething() {
 	if s.cards[i].left == 3 && s.random.IntN(10) == 0 {
 		pin, done = "90817263", wrongPIN
 	}
-	var kill *time.Timer
+	s.killed.Store(false)
+	kill := time.AfterFunc(time.Hour, s.killHosts)
 	if s.random.IntN(3) == 0 {
-		kill = time.AfterFunc(time.Duration(s.random.IntN(60))*time.Millisecond, s.killHosts)
+		kill.Reset(time.Duration(s.random.IntN(60)) * time.Millisecond)
 	}
 	s.sign(i, batch(s.in(i).Keys()[0], pin, 1+s.random.IntN(20)), done)
-	if kill != nil {
-		kill.Stop()
-	}
+	kill.Stop()
 	s.settle()
 	if s.in(i) == nil {
 		s.t.Fatal("the card is lost")
@@ -245,8 +247,15 @@ func (s *soak) sign(i int, req signin.CardSignRequest, done how) {
 	if tried > 1 {
 		s.t.Fatalf("%s's card was sent a PIN %d times for one request", this.name, tried)
 	}
-	if pins, signatures := secretly(other.Card); pins != 0 || signatures != 0 || other.Resets() != 0 || other.PINVerified() {
-		s.t.Fatalf("%s's card had %d PINs, %d signatures and %d resets that were for %s's", other.name, pins, signatures, other.Resets(), this.name)
+	resets := other.Resets()
+	if resets > 0 && s.killed.Load() {
+		// A module looks at all cards when it starts, and pcscd resets those
+		// that a program had open when it died.
+		s.sums["other card reset by pcscd"]++
+		resets = 0
+	}
+	if pins, signatures := secretly(other.Card); pins != 0 || signatures != 0 || resets != 0 || other.PINVerified() {
+		s.t.Fatalf("%s's card had %d PINs, %d signatures and %d resets that were for %s's", other.name, pins, signatures, resets, this.name)
 	}
 	switch left, _ := this.TriesLeft(); {
 	case done == wrongPIN && tried == 1:
@@ -276,6 +285,7 @@ func (s *soak) sign(i int, req signin.CardSignRequest, done how) {
 // killHosts kills the modules' processes of this one.
 func (s *soak) killHosts() {
 	for _, pid := range children(s.t) {
+		s.killed.Store(true)
 		_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
 	}
 }

@@ -187,6 +187,8 @@ type Rules interface {
 	Excluded(key Key, now time.Time) (rule string)
 	// MaySign says what Usable says, for signatures of documents.
 	MaySign(key Key, now time.Time) (ok bool, why Why)
+	// ExcludedFromSigning names the rule by which a key may not, for the log.
+	ExcludedFromSigning(key Key, now time.Time) (rule string)
 	// Removal is what happens to an origin's sessions when the card is out.
 	Removal(origin string) Removal
 	// SameGroup reports whether sessions of one origin may be attached to by

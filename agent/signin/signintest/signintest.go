@@ -408,7 +408,7 @@ type Rules struct {
 	Limit    time.Duration
 }
 
-// Usable, Removal, SameGroup and SessionLimit are signin.Rules's.
+// Usable is signin.Rules's.
 func (r *Rules) Usable(k signin.Key, _ time.Time) (bool, signin.Why) {
 	why := r.Unusable[k.Holder()]
 	return why == "", why
@@ -432,6 +432,16 @@ func (r *Rules) MaySign(k signin.Key, _ time.Time) (bool, signin.Why) {
 	}
 	return true, ""
 }
+
+// ExcludedFromSigning names why MaySign says no.
+func (r *Rules) ExcludedFromSigning(k signin.Key, now time.Time) string {
+	if _, why := r.MaySign(k, now); why != "" {
+		return "rule " + string(why)
+	}
+	return ""
+}
+
+// Removal, SameGroup and SessionLimit are signin.Rules's.
 func (r *Rules) Removal(string) signin.Removal { return r.Rule }
 func (r *Rules) SameGroup(a, b string) bool {
 	return a == b || r.Groups[a] != "" && r.Groups[a] == r.Groups[b]
