@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -137,20 +138,16 @@ func (s *soak) move() {
 	case 2: // one is pulled while it signs, after which some modules hang
 		i := s.random.IntN(2)
 		req := batch(s.in(i).Keys()[0], s.cards[i].pin, 200)
-		pulled := make(chan struct{})
+		var pulled sync.WaitGroup
 		at := 1 + s.random.IntN(20)
 		req.Signed = func(n int) {
 			if n == at {
-				go func() { defer close(pulled); s.slots[i].Remove() }()
+				pulled.Go(s.slots[i].Remove)
 			}
 		}
 		s.killed.Store(false)
 		s.sign(i, req, wasPulled)
-		select {
-		case <-pulled:
-		default:
-			s.slots[i].Remove()
-		}
+		pulled.Wait()
 		s.empty(i)
 		s.slots[i].Insert(s.cards[i].Card)
 		s.sums["pulled"]++
