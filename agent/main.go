@@ -15,6 +15,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
@@ -30,8 +31,11 @@ const (
 const usage = `cardea-agent lets web pages sign you in with the smartcard in your reader.
 
 Usage:
-  cardea-agent run [flags]       run the agent in this session
-  cardea-agent version [--json]  say which version this is
+  cardea-agent run [flags]          run the agent in this session
+  cardea-agent policy show [--json] say which settings count, and who decided them
+  cardea-agent policy check FILE    say what is wrong with a policy file, if anything
+  cardea-agent browser-policy       show what browsers have to be told; --apply tells them
+  cardea-agent version [--json]     say which version this is
 
 "cardea-agent run --help" lists the flags.
 `
@@ -53,6 +57,10 @@ func execute(ctx context.Context, args []string, out, errs io.Writer) int {
 	switch args[0] {
 	case "run":
 		err = run(ctx, args[1:], errs)
+	case "policy":
+		err = policyCommand(args[1:], out, errs)
+	case "browser-policy":
+		err = browserPolicy(args[1:], out, errs)
 	case moduleRole:
 		err = serveModule(args[1:])
 	case "version", "--version":
@@ -69,7 +77,9 @@ func execute(ctx context.Context, args []string, out, errs io.Writer) int {
 		fmt.Fprintln(errs, "cardea-agent:", err)
 		return exitUsage
 	}
-	fmt.Fprintln(errs, "cardea-agent:", err)
+	for line := range strings.Lines(err.Error()) { // a policy may have many faults
+		fmt.Fprintln(errs, "cardea-agent:", strings.TrimSuffix(line, "\n"))
+	}
 	return exitFailed
 }
 

@@ -30,7 +30,7 @@ func TestADemoThatIsKilledTakesTheTrayAlong(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(self, "-test.run", "^"+t.Name()+"$") //nolint:gosec // this program
+	cmd := exec.Command(self, "-test.run", "^"+t.Name()+"$")
 	cmd.Env = append(os.Environ(), actAsDemo+"=1")
 	said, err := cmd.StderrPipe()
 	if err != nil {

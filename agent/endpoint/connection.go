@@ -132,7 +132,7 @@ func (c *connection) write() {
 		case <-changed:
 			var next protocol.Snapshot
 			next, changed = c.snapshot()
-			if sameSnapshot(next, shown) {
+			if sameSnapshot(next, shown) || !c.stillAllowed() {
 				continue
 			}
 			shown = next
