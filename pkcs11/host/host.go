@@ -88,8 +88,8 @@ func (h *Host) Token(ctx context.Context, reader string, certificate []byte) (To
 // SignRequest asks for signatures with one log-in.
 type SignRequest struct {
 	pkcs11.Batch
-	// PIN is the caller's to wipe when Sign has returned. It must be nil where
-	// the token has a Keypad, and only there.
+	// PIN is the caller's to wipe when Sign has returned. It is not used where
+	// the token has a Keypad; elsewhere none at all is ErrPINForm.
 	PIN []byte
 	// Signed, if set, is told each signature as it is made, by its place in
 	// Digests. It must not wait, and is not called once Sign has returned.
@@ -111,6 +111,7 @@ type SignRequest struct {
 //
 // The end of ctx stops the batch before the next item. A function of the module
 // that is under way is given a second to end; on a keypad it is ended at once.
+// The card may hold the PIN for verified then.
 func (h *Host) Sign(ctx context.Context, r SignRequest) ([][]byte, error) {
 	if err := r.Check(); err != nil {
 		return nil, err
