@@ -30,9 +30,9 @@ type Signature struct {
 
 // Signatures are those of documents.
 type Signatures interface {
-	// AddSignature returns the number of the signature, which may have been kept
-	// before: it then stays as it was. s.ID is not used.
-	AddSignature(ctx context.Context, s Signature) (SignatureID, error)
+	// AddSignature returns the number of the signature. One that was kept before
+	// stays as it was, and nothing is added. s.ID is not used.
+	AddSignature(ctx context.Context, s Signature) (id SignatureID, added bool, err error)
 	Signature(ctx context.Context, id SignatureID) (Signature, error)
 	// SignaturesOf returns a user's: at most limit before the one numbered before
 	// (zero: from the end), the latest first.
@@ -48,19 +48,19 @@ func scanSignature(row scanner) (s Signature, err error) {
 	return s, err
 }
 
-func (q queries) AddSignature(ctx context.Context, s Signature) (SignatureID, error) {
-	_, err := q.exec(ctx, `INSERT INTO signatures
+func (q queries) AddSignature(ctx context.Context, s Signature) (id SignatureID, added bool, err error) {
+	n, err := q.exec(ctx, `INSERT INTO signatures
 		(user, document, size, digest, algorithm, signature, certificate, signer, issuer, holder, kept)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (user, digest, signature) DO NOTHING`,
 		s.User, s.Document, s.Size, s.Digest, s.Algorithm, s.Signature, s.Certificate,
 		s.Signer, s.Holder.Issuer, s.Holder.ID, moment(s.Kept))
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	// By the connection that writes: a transaction's own row is seen by no other.
 	kept, err := one(ctx, queries{read: q.write}, scanSignature,
 		selectSignature+`WHERE user = ? AND digest = ? AND signature = ?`, s.User, s.Digest, s.Signature)
-	return kept.ID, err
+	return kept.ID, n > 0, err
 }
 
 func (q queries) Signature(ctx context.Context, id SignatureID) (Signature, error) {

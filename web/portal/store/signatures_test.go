@@ -25,11 +25,11 @@ func TestSignaturesComeBackTheLatestFirst(t *testing.T) {
 		for _, text := range []string{"letter", "prescription", ""} {
 			one := signed(u.ID, text)
 			var err error
-			one.ID, err = s.AddSignature(ctx, one)
+			one.ID, _, err = s.AddSignature(ctx, one)
 			check(t, err)
 			all = append([]Signature{one}, all...)
 		}
-		_, err := s.AddSignature(ctx, signed(other.ID, "letter"))
+		_, _, err := s.AddSignature(ctx, signed(other.ID, "letter"))
 		check(t, err)
 
 		got, err := s.SignaturesOf(ctx, u.ID, 0, 10)
@@ -54,12 +54,14 @@ func TestASignatureThatIsSentTwiceIsKeptOnce(t *testing.T) {
 		first := signed(u.ID, "letter")
 		var again SignatureID
 		check(t, s.InTx(ctx, func(tx Tx) (err error) {
-			if first.ID, err = tx.AddSignature(ctx, first); err != nil {
-				return err
+			var added bool
+			if first.ID, added, err = tx.AddSignature(ctx, first); err != nil || !added {
+				t.Errorf("the first time: %v, %v", added, err)
 			}
 			renamed := first
 			renamed.Document, renamed.Kept = "copy.pdf", noon.Add(time.Hour)
-			again, err = tx.AddSignature(ctx, renamed)
+			again, added, err = tx.AddSignature(ctx, renamed)
+			wants(t, added, false)
 			return err
 		}))
 		wants(t, again, first.ID)
@@ -72,11 +74,11 @@ func TestASignatureThatIsSentTwiceIsKeptOnce(t *testing.T) {
 func TestASignatureIsSomebodysAndOfAWholeDigest(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, s *SQLite) {
-		_, err := s.AddSignature(t.Context(), signed(99, "letter"))
+		_, _, err := s.AddSignature(t.Context(), signed(99, "letter"))
 		isError(t, err, ErrNotFound)
 		cut := signed(ann(t, s, "ann@hospital.example").ID, "letter")
 		cut.Digest = cut.Digest[1:]
-		if _, err := s.AddSignature(t.Context(), cut); err == nil {
+		if _, _, err := s.AddSignature(t.Context(), cut); err == nil {
 			t.Error("a digest that is cut was kept")
 		}
 	})
