@@ -93,6 +93,7 @@ function showChosen() {
 
 /** Says in a document's row what became of it; nothing without a state. */
 function setState(one, state, text, link) {
+  one.state = state;
   one.row.querySelector(".state")?.remove();
   if (state) {
     const line = make("p", "", "state");
@@ -174,7 +175,7 @@ async function signBatch(batch, signal) {
   say(t("progress.connecting"), "connecting");
   const client = await connectAgent({ signal }); // first: the browser counts the click for a moment only
   try {
-    const options = { signal, lang: document.documentElement.lang, onProgress: showPhase };
+    const options = { signal, lang: document.documentElement.lang, onProgress: (progress) => showPhase(progress, batch) };
     const shown = await client.getSigningCertificate(options);
     const hash = `SHA-${shown.algorithms[0].slice(2)}`;
     say(t("documents.hashing"), "hashing");
@@ -304,6 +305,7 @@ function settle(batch, { items }) {
 }
 
 function refused(one, code) {
+  element("outcome").hidden = true; // signed is not all there is to say
   setState(one, "failed", t("documents.notKept", { why: words(`refused.${code}`) }));
 }
 
@@ -346,7 +348,8 @@ function stop() {
   say(t("documents.stopping"), "stopping");
 }
 
-function showPhase({ phase, triesLeft, done, total }) {
+function showPhase({ phase, triesLeft, done, total }, batch) {
+  batch.slice(0, done ?? 0).filter(({ state }) => state === "waiting").forEach((one) => setState(one, "signed", t("documents.signedNow")));
   if (request.signal.aborted) {
     return;
   }
