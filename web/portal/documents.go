@@ -39,6 +39,7 @@ var sampleKinds = []string{"discharge-letter", "prescription", "referral"}
 
 // sample is one of them.
 type sample struct {
+	Kind  string
 	Name  string // of its file
 	Title string
 	Size  int64
@@ -56,7 +57,7 @@ func samples(t texts.Texts) []sample {
 	var all []sample
 	for _, kind := range sampleKinds {
 		name := kind + "." + string(t.Language) + ".txt"
-		all = append(all, sample{name, word(t, "documents.sample."+kind), int64(len(must(readSample(name))))})
+		all = append(all, sample{kind, name, word(t, "documents.sample."+kind), int64(len(must(readSample(name))))})
 	}
 	return all
 }

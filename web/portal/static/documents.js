@@ -252,7 +252,7 @@ async function send() {
       { id: String(i), sample: one.sample, name: one.name, size: one.size, digest, signature }));
     try {
       const settled = settle(unsent[0], await post("/documents/signed", { certificate, algorithm, items: sent }));
-      await showKept();
+      showKept().catch(() => {}); // the next page shows it
       if (!settled) {
         return; // the person says when to try again
       }
@@ -328,16 +328,17 @@ function uncovered() {
   });
 }
 
-/** The list of what was signed, as the site has it now. */
+/** The list of what was signed, as the site has it now. Of a locked page it shows none. */
 async function showKept() {
-  try {
-    const response = await fetch("/documents");
-    const list = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("kept");
+  for (let attempt = 0; attempt < 5; attempt++) {
+    await uncovered();
+    const response = await fetch("/documents").catch(() => {});
+    const list = response?.ok && new DOMParser().parseFromString(await response.text(), "text/html").getElementById("kept");
     if (list) {
       element("kept").replaceWith(list);
+      return;
     }
-  } catch {
-    // The next page shows it.
+    await pause(attempt);
   }
 }
 
