@@ -26,6 +26,7 @@ import (
 func (p *portal) documentsRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /documents", p.show(page{name: "documents", data: p.documents}))
 	mux.HandleFunc("GET /documents/samples/{name}", p.sample)
+	mux.HandleFunc("POST /documents/check", p.checkSigner)
 	mux.HandleFunc("POST /documents/signed", p.keepSigned)
 	mux.HandleFunc("GET /documents/signatures/{id}", p.signature)
 }
@@ -105,6 +106,24 @@ func (p *portal) sample(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = w.Write(text)
+}
+
+// checkSigner is asked before the PIN is: nobody signs what would be refused.
+func (p *portal) checkSigner(w http.ResponseWriter, r *http.Request) {
+	token := p.cookie(r, cookieSession)
+	_, err := p.Accounts.Session(r.Context(), token)
+	var sent signedBatch
+	if err == nil && json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&sent) != nil {
+		err = refusal{codeTokenMalformed}
+	}
+	var signer verify.Identity
+	if err == nil {
+		signer, err = p.Verifier.CheckSigner(r.Context(), sent.Certificate)
+	}
+	if err == nil {
+		err = p.Accounts.CheckSigner(r.Context(), token, signer)
+	}
+	p.done(w, err)
 }
 
 // maxSigned is the longest body with signatures: a whole batch of them.

@@ -183,6 +183,9 @@ func TestACertificateThatMayNotSignIsRefusedForAll(t *testing.T) {
 	} {
 		one, certificate, algorithm := s.signed(c.card, c.slot, "1", "one")
 		two, _, _ := s.signed(c.card, c.slot, "2", "two")
+		if _, code := s.post("/documents/check", batchOf(t, certificate, algorithm)); code != c.code {
+			t.Errorf("%s: before the signature it is %s, want %s", name, code, c.code)
+		}
 		got := s.sends(batchOf(t, certificate, algorithm, one, two))
 		if len(got) != 2 || got[0] != (outcome{ID: "1", Code: c.code}) || got[1].Code != c.code {
 			t.Errorf("%s: %+v, want %s", name, got, c.code)
@@ -205,11 +208,16 @@ func TestOnlyTheAccountsOwnCardSignsForIt(t *testing.T) {
 		"differentCard": bryn, "cardNotRegistered": virtual.NewCard(s.ca, virtual.P256("Carys Example")),
 	} {
 		one, certificate, algorithm := s.signed(card, virtual.Signature, "1", "one")
-		if status, got := s.post("/documents/signed", batchOf(t, certificate, algorithm, one)); status != http.StatusForbidden || got != code {
-			t.Errorf("%d %s, want %s", status, got, code)
+		for _, path := range []string{"/documents/check", "/documents/signed"} {
+			if status, got := s.post(path, batchOf(t, certificate, algorithm, one)); status != http.StatusForbidden || got != code {
+				t.Errorf("%s: %d %s, want %s", path, status, got, code)
+			}
 		}
 	}
 	one, certificate, algorithm := s.signed(anna, virtual.Signature, "1", "one")
+	if status, code := s.post("/documents/check", batchOf(t, certificate, algorithm)); status != http.StatusOK {
+		t.Errorf("one's own card: %d %s", status, code)
+	}
 	id := s.sends(batchOf(t, certificate, algorithm, one))[0].Kept
 	s.browser = s.newBrowser()
 	s.signIn(bryn, "agent-2")
@@ -251,6 +259,9 @@ func TestWhoeverIsNotSignedInKeepsNoSignature(t *testing.T) {
 	if status, code := s.post("/documents/signed", batchOf(t, certificate, algorithm, one)); status != http.StatusUnauthorized || code != "signedOut" {
 		t.Errorf("%d %s", status, code)
 	}
+	if status, code := s.post("/documents/check", batchOf(t, certificate, algorithm)); status != http.StatusUnauthorized || code != "signedOut" {
+		t.Errorf("before the signature: %d %s", status, code)
+	}
 	for _, path := range []string{"/documents", "/documents/samples/referral.en.txt", "/documents/signatures/1"} {
 		if answer, _ := s.do("GET", path, ""); answer.StatusCode != http.StatusSeeOther {
 			t.Errorf("%s answers %d", path, answer.StatusCode)
@@ -268,6 +279,11 @@ func TestABodyThatIsNoBatchIsRefused(t *testing.T) {
 	many := make([]item, 251)
 	for i := range many {
 		many[i].ID = strconv.Itoa(i)
+	}
+	for _, body := range []string{"", "[]", "{}", `{"certificate":"` + strings.Repeat("A", 1<<17) + `"}`} {
+		if status, code := s.post("/documents/check", body); status != http.StatusForbidden || code != "tokenMalformed" {
+			t.Errorf("before the signature, %.20q: %d %s", body, status, code)
+		}
 	}
 	for name, body := range map[string]string{
 		"empty": "", "no object": "[]", "no items": batchOf(t, nil, "ES256"), "too many": batchOf(t, nil, "ES256", many...),

@@ -26,7 +26,7 @@
 //
 // VerifyDocument checks the binding signature of a document, and VerifyDigest
 // that of a document which the site does not have, by rules of their own: no key
-// may serve both.
+// may serve both. CheckSigner holds these rules against a certificate alone.
 //
 // A token for another origin cannot be told from one with a broken signature,
 // because the origin is not in the token: it is in what was signed. Both are

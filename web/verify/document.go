@@ -69,6 +69,17 @@ func (v *Verifier) verifySignature(ctx context.Context, s Signature, digestBy fu
 	return v.signer(ctx, cert)
 }
 
+// CheckSigner says whose signing certificate (DER) this is, and refuses one whose
+// signatures VerifyDocument would refuse: to be asked before a person types a
+// PIN in vain. It says nothing about who is there.
+func (v *Verifier) CheckSigner(ctx context.Context, certificate []byte) (Identity, error) {
+	cert, err := x509.ParseCertificate(certificate)
+	if err != nil {
+		return Identity{}, refuse(CodeTokenMalformed, err)
+	}
+	return v.signer(ctx, cert)
+}
+
 // signer is who holds a certificate that has made a signature.
 func (v *Verifier) signer(ctx context.Context, cert *x509.Certificate) (Identity, error) {
 	issuer, err := v.checkTrust(cert, v.clock(), x509.ExtKeyUsageAny)

@@ -162,3 +162,20 @@ func TestADigestsSignatureSaysWhoSignedIt(t *testing.T) {
 	_, err = v.VerifyDigest(t.Context(), digest[:], s)
 	wantCode(t, err, verify.CodeWrongUsage)
 }
+
+func TestASignerIsCheckedBeforeAnythingIsSigned(t *testing.T) {
+	authority := newCA(t, "Test")
+	config := authority.config()
+	config.DocumentUserID = signer
+	v := newVerifier(t, config)
+	identity, err := v.CheckSigner(t.Context(), authority.card(t, forDocuments).cert.Raw)
+	if err != nil || identity.UserID != "123456789012" {
+		t.Errorf("%+v, %v", identity, err)
+	}
+	_, err = v.CheckSigner(t.Context(), newCA(t, "Other").card(t, forDocuments).cert.Raw)
+	wantCode(t, err, verify.CodeCertificateUntrusted)
+	_, err = v.CheckSigner(t.Context(), authority.card(t, nil).cert.Raw)
+	wantCode(t, err, verify.CodeWrongUsage)
+	_, err = v.CheckSigner(t.Context(), nil)
+	wantCode(t, err, verify.CodeTokenMalformed)
+}

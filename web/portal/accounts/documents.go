@@ -25,14 +25,9 @@ const maxDocument = 255
 // Errors: those of the session, CodeCardNotRegistered, CodeDifferentCard.
 func (a *Accounts) KeepSignatures(ctx context.Context, token string, signer verify.Identity, signed []store.Signature) (ids []store.SignatureID, err error) {
 	err = a.as(ctx, token, func(tx store.Tx, w who) error {
-		card, err := tx.CardByHolder(ctx, store.Holder{Issuer: signer.Issuer, ID: signer.UserID})
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-			return refuse(CodeCardNotRegistered)
-		case err != nil:
+		card, err := w.cardOf(ctx, tx, signer)
+		if err != nil {
 			return err
-		case card.User != w.user.ID:
-			return refuse(CodeDifferentCard)
 		}
 		count := 0
 		for _, s := range signed {
@@ -58,6 +53,29 @@ func (a *Accounts) KeepSignatures(ctx context.Context, token string, signer veri
 		return nil, err
 	}
 	return ids, nil
+}
+
+// CheckSigner refuses whose signatures KeepSignatures would refuse. It proves
+// nothing, and is for who would sign in vain.
+//
+// Errors: as KeepSignatures.
+func (a *Accounts) CheckSigner(ctx context.Context, token string, signer verify.Identity) error {
+	return a.as(ctx, token, func(tx store.Tx, w who) error {
+		_, err := w.cardOf(ctx, tx, signer)
+		return err
+	})
+}
+
+// cardOf returns the user's own card that signed.
+func (w who) cardOf(ctx context.Context, tx store.Tx, signer verify.Identity) (store.Card, error) {
+	card, err := tx.CardByHolder(ctx, store.Holder{Issuer: signer.Issuer, ID: signer.UserID})
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return card, refuse(CodeCardNotRegistered)
+	case err == nil && card.User != w.user.ID:
+		return card, refuse(CodeDifferentCard)
+	}
+	return card, err
 }
 
 // documentName is a name in one line that shows all that it has. A file may be

@@ -177,6 +177,7 @@ async function signBatch(batch, signal) {
   try {
     const options = { signal, lang: document.documentElement.lang, onProgress: (progress) => showPhase(progress, batch) };
     const shown = await client.getSigningCertificate(options);
+    await post("/documents/check", { certificate: shown.certificate });
     const hash = `SHA-${shown.algorithms[0].slice(2)}`;
     say(t("documents.hashing"), "hashing");
     for (const one of batch) {
