@@ -96,7 +96,7 @@ func TestDocumentsAreSignedStoppedAndSignedAgain(t *testing.T) {
 	if err := g.askedTo(signin.ToResume); err != nil {
 		t.Fatal(err)
 	}
-	g.state("documents-card-pulled", shown(`#error[data-code="cardRemoved"]`), says("outcome", "2 of 3 documents are signed"),
+	g.state("documents-card-pulled", shown(`#error[data-code="cardRemoved"]`), says("outcome", "2 of 3 documents signed"),
 		shown(`.state[data-state="kept"]`), shown(`.state[data-state="failed"]`), says("kept", "Prescription"))
 
 	g.see(says("sign", "Sign 1 document"), click("#sign"))
@@ -116,7 +116,7 @@ func TestDocumentsAreSignedStoppedAndSignedAgain(t *testing.T) {
 	if err := g.askedTo(signin.ToResume); err != nil {
 		t.Fatal(err)
 	}
-	g.state("documents-stopped", says("outcome", "1 of 3 documents are signed"), hidden("#error"), says("sign", "Sign 2 documents"))
+	g.state("documents-stopped", says("outcome", "1 of 3 documents signed"), hidden("#error"), says("sign", "Sign 2 documents"))
 }
 
 func TestACardThatCannotSignDocumentsIsTold(t *testing.T) {

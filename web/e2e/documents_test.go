@@ -118,7 +118,7 @@ func TestACardPulledInABatchLeavesWhatItSigned(t *testing.T) {
 		s.typePIN(s.desk.canary)
 		s.stands("present")
 		s.fails("cardRemoved", "sign those that are left")
-		s.reads("outcome", "1 of 3 documents are signed. The others are still chosen.")
+		s.reads("outcome", "1 of 3 documents signed. What is left is still chosen.")
 		until(t, "the first is kept", func() bool { return s.signatures() == 1 }, s.show)
 		s.keep("documents-pulled-3-told")
 
@@ -152,7 +152,7 @@ func TestAPersonStopsABatch(t *testing.T) {
 				s.reads("of", "2 of 40 signed")
 				s.keep("documents-stopped-1-signing")
 				stop(s)
-				s.reads("outcome", "of 40 documents are signed. The others are still chosen.")
+				s.reads("outcome", "of 40 documents signed. What is left is still chosen.")
 				card.Script()
 				s.notAsked()
 				signed := get[int](s.page, `document.querySelectorAll("#documents-here [data-state=kept]").length`)
@@ -163,10 +163,39 @@ func TestAPersonStopsABatch(t *testing.T) {
 				if signed < 2 || signed > 20 {
 					t.Errorf("%d documents are signed", signed)
 				}
-				s.reads("outcome", fmt.Sprintf("%d of 40 documents are signed.", signed))
+				s.reads("outcome", fmt.Sprintf("%d of 40 documents signed.", signed))
 				s.reads("sign", fmt.Sprintf("Sign %d documents", 40-signed))
 				s.keep("documents-stopped-2-told")
 			})
+		}
+	})
+}
+
+func TestDocumentsAreSignedByKeyboardAlone(t *testing.T) {
+	eachBrowser(t, func(t *testing.T, b browser) {
+		s := newScene(t, b)
+		s.insertCard("Robin Example")
+		s.signIn()
+		s.notAsked()
+		s.tabTo("documents")
+		s.desk.keys(t, "Return")
+		s.at("/documents")
+		s.stands("present")
+		s.tabTo("prescription")
+		s.desk.keys(t, "space")
+		s.reads("chosen", "1 document will be signed: Prescription.")
+		s.tabTo("files")
+		s.keep("documents-keyboard-on-files")
+		s.tabTo("sign")
+		s.desk.keys(t, "Return")
+		s.askedPIN()
+		s.desk.keys(t, "Tab", "Return")
+		s.askedPIN()
+		s.typePIN(s.desk.canary)
+		s.reads("outcome", "The document is signed.")
+		until(t, "it is kept", func() bool { return s.signatures() == 1 }, s.show)
+		if !get[bool](s.page, `document.activeElement.id === "sign"`) {
+			t.Error("the keyboard is not where it was")
 		}
 	})
 }
