@@ -39,13 +39,15 @@ else
   # Open connections are the agents' already, and the socket keeps the port.
   systemctl try-restart cardea-broker.service
 fi
+# Asked as the user and not through their bus, which not every system has.
 for session in /run/user/*; do
   [ -S "$session/systemd/private" ] || continue
-  user=${session##*/}
-  systemctl --user --machine="$user@.host" daemon-reload || continue
+  user=$(id -nu "${session##*/}") || continue
+  as_user="runuser -u $user -- env XDG_RUNTIME_DIR=$session systemctl --user"
+  $as_user daemon-reload || continue
   if [ -n "$first" ]; then
-    systemctl --user --machine="$user@.host" start cardea-agent.service || true
+    $as_user start cardea-agent.service || true
   else
-    systemctl --user --machine="$user@.host" try-restart cardea-agent.service || true
+    $as_user try-restart cardea-agent.service || true
   fi
 done

@@ -13,7 +13,8 @@ esac
 if [ -d /run/systemd/system ]; then
   for session in /run/user/*; do
     [ -S "$session/systemd/private" ] || continue
-    systemctl --user --machine="${session##*/}@.host" stop cardea-agent.service || true
+    user=$(id -nu "${session##*/}") || continue
+    runuser -u "$user" -- env XDG_RUNTIME_DIR="$session" systemctl --user stop cardea-agent.service || true
   done
   systemctl stop cardea-broker.socket cardea-broker.service
 fi
