@@ -115,3 +115,23 @@ func TestAPageIsToldOfAModuleThatFailsBeforeAnyPINAndTheNextRequestWorks(t *test
 		t.Error("the PIN is in the log")
 	}
 }
+
+func TestAPINIsTypedOnTheReadersKeypad(t *testing.T) {
+	w, module := newModuleWard(t)
+	module.Always(t, "keypad", 1)
+	p := w.open(origin)
+	w.slot.Insert(w.card)
+	id := p.send("authenticate", map[string]any{"nonce": nonce()})
+	if a := w.asked(); !a.Keypad || a.About.Origin != origin {
+		t.Fatalf("the tray shows %+v", a)
+	}
+	module.Key(t, pkcs11test.PIN)
+	if m := p.answer(id); m.code() != "" {
+		t.Fatalf("the page got %s", m.code())
+	}
+	id = p.send("authenticate", map[string]any{"nonce": nonce()})
+	w.asked().Cancel() // in the window, while the reader waits
+	if m := p.answer(id); m.code() != "cancelled" {
+		t.Errorf("the page got %s", m.code())
+	}
+}
