@@ -72,6 +72,10 @@ var rules = []rule{
 		why: "whom the agent trusts with its own process is read in one place",
 	},
 	{
+		of: "agent/card", only: []string{std, "agent/card/cards", "agent/signin", "pcsc", "pcsc/apdu", "pcsc/piv", "pkcs11/host"}, never: []string{"agent/endpoint", "agent/prompt/..."},
+		why: "what speaks to cards knows nothing of pages and windows, and loads no module itself",
+	},
+	{
 		of: "pcsc", only: []string{std, "golang.org/x/sys/...", "golang.org/x/sync/...", "github.com/ebfe/scard"},
 		why: "code beside a C library is kept small enough to be read in one go",
 	},

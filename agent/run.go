@@ -22,6 +22,7 @@ import (
 	"github.com/cardea-agent/cardea/agent/session"
 	"github.com/cardea-agent/cardea/agent/signin"
 	"github.com/cardea-agent/cardea/pcsc"
+	"github.com/cardea-agent/cardea/pkcs11/host"
 )
 
 // options are the flags of run.
@@ -94,6 +95,10 @@ func (o options) run(ctx context.Context, errs io.Writer) error {
 	decisions.Failed = func(e signin.Event, err error) {
 		log.Error("a decision is not in the audit log", "what", e.What, "origin", e.Origin, "outcome", e.Outcome, "err", err)
 	}
+	module, err := host.Self(moduleRole)
+	if err != nil {
+		return err
+	}
 	listeners, err := o.listeners(log)
 	if err != nil {
 		return helped(err, rules)
@@ -101,7 +106,7 @@ func (o options) run(ctx context.Context, errs io.Writer) error {
 	c := session.Config{
 		Driver: pcsc.System{}, Policy: rules, Audit: decisions, Log: log, Version: version,
 		Listeners: listeners, Developer: o.developer, PromptPath: o.socket,
-		Choices: choices.New(o.choices, log),
+		Choices: choices.New(o.choices, log), ModuleHost: module,
 	}
 	if o.prompt == "terminal" {
 		c.Prompter = prompt.NewTerminal(os.Stdin, os.Stderr)

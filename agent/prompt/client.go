@@ -206,6 +206,12 @@ func (l *agentLink) take(f frame) error {
 			return err
 		}
 		l.ask(q.Dialog, q.ID, func(d *clientDialog) { l.chooseKey(d, q) })
+	case kindAskLastTry, kindShowKeypad:
+		var q pinQuestion
+		if err := f.decode(&q); err != nil {
+			return err
+		}
+		l.ask(q.Dialog, q.ID, func(d *clientDialog) { l.askAboutKeypad(f.kind, d, q) })
 	case kindShowSigning:
 		var q signingQuestion
 		if err := f.decode(&q); err != nil {
@@ -290,7 +296,7 @@ func (l *agentLink) ask(dialog, id uint64, f func(*clientDialog)) {
 }
 
 func (l *agentLink) askPIN(d *clientDialog, q pinQuestion) {
-	a, err := d.dialog.AskPIN(d.ctx, signin.PINQuestion{TriesLeft: q.TriesLeft, Wrong: q.Wrong, LastTry: q.LastTry})
+	a, err := d.dialog.AskPIN(d.ctx, q.question())
 	defer a.PIN.Wipe()
 	if err == nil && a.PIN == nil {
 		err = errors.New("prompt: an answer without a PIN")

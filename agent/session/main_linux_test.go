@@ -10,14 +10,22 @@ import (
 	"github.com/cardea-agent/cardea/pcsc"
 	"github.com/cardea-agent/cardea/pcsc/pcscdtest"
 	"github.com/cardea-agent/cardea/pcsc/virtual"
+	"github.com/cardea-agent/cardea/pkcs11/pkcs11test"
 )
 
 // withPcscd runs the tests beside a pcscd of their own.
 type withPcscd struct{ m *testing.M }
 
-func (w withPcscd) Run() int { return pcscdtest.Main(w.m) }
+func (w withPcscd) Run() int {
+	defer pkcs11test.CleanUp()
+	return pcscdtest.Main(w.m)
+}
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(withPcscd{m}) }
+func TestMain(m *testing.M) {
+	if !isModuleHost() {
+		goleak.VerifyTestMain(withPcscd{m})
+	}
+}
 
 // overPcscd is a ward whose reader is one of the real pcscd's.
 func overPcscd(t *testing.T) *ward {

@@ -104,6 +104,7 @@ type ward struct {
 	journal *journal
 	policy  session.Policy // nil: that of rules
 	stop    func()
+	change  func(*session.Config) // of the agent; may be nil
 }
 
 func newWard(t *testing.T) *ward {
@@ -114,9 +115,14 @@ func newWard(t *testing.T) *ward {
 
 func newWardOver(t *testing.T, driver pcsc.Driver, s slot) *ward {
 	t.Helper()
+	return newWardWith(t, driver, s, nil)
+}
+
+func newWardWith(t *testing.T, driver pcsc.Driver, s slot, change func(*session.Config)) *ward {
+	t.Helper()
 	w := &ward{
 		t: t, driver: &establishments{Driver: driver}, slot: s, ca: virtual.NewCA("Test CA"), tray: signintest.NewPrompter(),
-		socket: filepath.Join(t.TempDir(), "cardea", "prompt.sock"), address: "127.0.0.1:0", journal: &journal{},
+		socket: filepath.Join(t.TempDir(), "cardea", "prompt.sock"), address: "127.0.0.1:0", journal: &journal{}, change: change,
 	}
 	w.card = virtual.NewCard(w.ca, virtual.P256("Anna Example").With(func(p *virtual.Profile) { p.PIN = canary }))
 	w.start()
@@ -147,12 +153,14 @@ func (w *ward) start() {
 	w.address = listeners[0].Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() {
-		ended <- session.Run(ctx, session.Config{
-			Driver: w.driver, Policy: p, Audit: audit.New(w.journal), Version: "1.2.3", Listeners: listeners, PromptPath: w.socket,
-			Log: slog.New(slog.NewTextHandler(w.journal, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		})
-	}()
+	c := session.Config{
+		Driver: w.driver, Policy: p, Audit: audit.New(w.journal), Version: "1.2.3", Listeners: listeners, PromptPath: w.socket,
+		Log: slog.New(slog.NewTextHandler(w.journal, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	if w.change != nil {
+		w.change(&c)
+	}
+	go func() { ended <- session.Run(ctx, c) }()
 	w.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {

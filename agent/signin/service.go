@@ -146,8 +146,8 @@ func (s *Service) usable(keys []Key) (usable []Key, why Why) {
 	why = WhyNone
 	for _, k := range keys {
 		ok, reason := s.Rules.Usable(k, time.Now())
-		if ok && slices.ContainsFunc(keys, func(o Key) bool { return k.isTwin(o) && (binds(k) || binds(o)) }) {
-			ok, reason = false, WhyBothUsages // it is the card's key for documents
+		if ok && isForDocuments(k, keys) {
+			ok, reason = false, WhyBothUsages
 		}
 		switch {
 		case ok:
@@ -162,6 +162,12 @@ func (s *Service) usable(keys []Key) (usable []Key, why Why) {
 		usable = plain
 	}
 	return usable, why
+}
+
+// isForDocuments reports whether a key has two certificates and is, by one of
+// them, the card's key for documents.
+func isForDocuments(k Key, keys []Key) bool {
+	return slices.ContainsFunc(keys, func(o Key) bool { return k.isTwin(o) && (binds(k) || binds(o)) })
 }
 
 // binds reports whether a key is for documents, by its certificate or its card.
