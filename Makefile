@@ -113,8 +113,9 @@ fuzz: deps ## run every fuzz target for FUZZTIME (10s)
 	done <<< "$$targets"
 
 # These tests have the build tag e2e or ask for CARDEA_E2E. No file of the
-# toolkit has that tag, so it is not built again.
-e2e: deps-e2e build ## run the tests through a browser, a desktop and pcscd; pictures in build/
+# toolkit has that tag, so it is not built again. One of npm's packages is
+# axe-core, which judges the site's pages.
+e2e: deps-e2e build $(NODE_MODULES) ## run the tests through a browser, a desktop and pcscd; pictures in build/
 	@packages=$$(grep -rlE --include='*_test.go' --exclude-dir=node_modules '^//go:build e2e|"CARDEA_E2E"' agent pcsc ui web | \
 		xargs -r -n 1 dirname | sort -u | sed 's,^,./,'); \
 	[ -n "$$packages" ] || { echo "no end-to-end test was found"; exit 1; }; \

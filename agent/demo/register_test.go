@@ -6,6 +6,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/cardea-agent/cardea/agent/signin"
+	"github.com/cardea-agent/cardea/web/portal/texts"
 )
 
 // found is shown when the page's script is at work and has the agent.
@@ -17,7 +18,7 @@ const spare = 2
 // draws keeps pictures of the page in every look, which it must fit.
 func (w *ward) draws(name string) {
 	w.t.Helper()
-	gallery{visit: w.visit, t: w.t, folder: pictures(w.t)}.state(name)
+	gallery{visit: w.visit, t: w.t, folder: pictures(w.t), words: texts.All()[texts.English], axe: readAxe(w.t)}.state(name)
 }
 
 func TestACardIsRegisteredInThreeStepsAndLocksThePageFromThenOn(t *testing.T) {
@@ -30,7 +31,6 @@ func TestACardIsRegisteredInThreeStepsAndLocksThePageFromThenOn(t *testing.T) {
 		shown(found), shown(`#check-policyAccepted[data-finding="met"]`),
 		shown(`#check-browserFit[data-finding="met"]`), shown(`#check-cardReadable[data-finding="unknown"]`),
 	)
-	w.draws("register-name")
 	w.see(
 		chromedp.Clear(chromedp.CSS("#name")), chromedp.SendKeys(chromedp.CSS("#name"), "Ward card"),
 		chromedp.Click(chromedp.CSS("#choose")), shown("#register-card"), reads("#main", "Ward card"))
@@ -43,13 +43,11 @@ func TestACardIsRegisteredInThreeStepsAndLocksThePageFromThenOn(t *testing.T) {
 		shown("#register-card"), shown(found))
 	w.bench.insert(spare)
 	w.see(shown(`#check-cardReadable[data-finding="met"]`))
-	w.draws("register-card")
 	w.see(chromedp.Click(chromedp.CSS("#register-card")))
 	if err := w.askedTo(signin.ToSignIn); err != nil {
 		t.Fatal(err)
 	}
 	w.see(shown(`body[data-standing="present"] #to-home`))
-	w.draws("registered")
 	w.bench.remove()
 	w.see(shown(covered))
 	w.bench.insert(spare)

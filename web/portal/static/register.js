@@ -9,6 +9,7 @@ let request;
 
 button?.addEventListener("click", register);
 cancel?.addEventListener("click", () => request?.abort());
+document.addEventListener("covered", () => request?.abort()); // the card is wanted for the page first
 check("browserFit", isSecureContext && "WebSocket" in window && "showModal" in HTMLDialogElement.prototype ? "met" : "missing");
 look();
 
