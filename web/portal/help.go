@@ -20,6 +20,17 @@ type Contact struct {
 	Hours string // "every day, 07:00 to 21:00"
 }
 
+// Dial is the telephone number as a tel link has it: without what people write
+// into it to read it (RFC 3966, section 5.1.1).
+func (c Contact) Dial() string {
+	return strings.Map(func(r rune) rune {
+		if r == '+' || r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, c.Phone)
+}
+
 // Contacts are those who can help, by the kind of help.
 type Contacts struct {
 	LocalAdministrator Contact // of the computer, its reader and its software
