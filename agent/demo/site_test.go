@@ -30,10 +30,16 @@ type ward struct {
 
 func newWard(t *testing.T) *ward {
 	t.Helper()
-	needBrowser(t)
 	asked := make(chan signin.About, 16)
+	return newWardWith(t, typist{asked}, asked)
+}
+
+// newWardWith is newWard for a prompter that says in asked what it shows.
+func newWardWith(t *testing.T, prompter signin.Prompter, asked chan signin.About) *ward {
+	t.Helper()
+	needBrowser(t)
 	d, err := newDemo(config{
-		listen: "127.0.0.1:0", site: "localhost:0", prompter: typist{asked},
+		listen: "127.0.0.1:0", site: "localhost:0", prompter: prompter,
 		log: slog.New(slog.DiscardHandler), trace: io.Discard, notice: io.Discard, folder: t.TempDir(),
 	})
 	if err != nil {
@@ -99,12 +105,8 @@ func (w *ward) see(actions ...chromedp.Action[chromedp.Void]) {
 // signIn signs in with the first card.
 func (w *ward) signIn() {
 	w.t.Helper()
-	w.bench.insert(0)
-	w.see(chromedp.Navigate(w.origin+"/"), shown(`#status[data-state="ready"]`), chromedp.Click(chromedp.CSS("#signin")))
-	if err := w.askedTo(signin.ToSignIn); err != nil {
-		w.t.Fatal(err)
-	}
-	w.see(shown(open), chromedp.SendKeys(chromedp.CSS("#note"), note))
+	w.signInAs(0)
+	w.see(chromedp.SendKeys(chromedp.CSS("#note"), note))
 }
 
 func TestThePageTellsAMissingAgentFromOneThatRefusesAndComesBackByItself(t *testing.T) {
