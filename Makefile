@@ -51,7 +51,7 @@ deps-e2e: deps
 deps-package:
 	@.ci/deps package
 
-build: build/cardea-agent build/cardea-broker build/cardea-tray build/cardea-demo ## build the programs into build/
+build: build/cardea-agent build/cardea-broker build/cardea-tray build/cardea-demo build/cardea-portal ## build the programs into build/
 
 build/cardea-agent: FORCE
 	go build -ldflags '$(LDFLAGS)' -o $@ ./agent
@@ -65,6 +65,9 @@ build/cardea-tray: FORCE
 
 build/cardea-demo: FORCE
 	go build -ldflags '$(LDFLAGS)' -o $@ ./agent/demo
+
+build/cardea-portal: FORCE
+	go build -ldflags '$(LDFLAGS)' -o $@ ./web/portal/server
 
 # Without a screen the demo asks in the terminal and has no use for the tray.
 # Its check drives a browser.
