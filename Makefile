@@ -36,7 +36,7 @@ SHELL = /bin/bash
 .SHELLFLAGS = -euo pipefail -c
 .DEFAULT_GOAL = help
 .PHONY: help deps deps-e2e deps-package build demo test test-client test-systems race lint fuzz \
-	e2e bench msi deb rpm pkg-check docs-check clean FORCE
+	e2e pictures bench msi deb rpm pkg-check docs-check clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -123,6 +123,14 @@ e2e: deps-e2e build $(NODE_MODULES) ## run the tests through a browser, a deskto
 		xargs -r -n 1 dirname | sort -u | sed 's,^,./,'); \
 	[ -n "$$packages" ] || { echo "no end-to-end test was found"; exit 1; }; \
 	CARDEA_E2E=1 CARDEA_E2E_REQUIRED=1 CARDEA_BIN=$(CURDIR)/build go test -tags 'x11 e2e' -count=1 -p 1 -timeout 20m $$packages
+
+# The README's pictures, by what they are made of: the end-to-end tests' own.
+PICTURES = register=portal-en-register-name-light helpdesk=portal-en-helpdesk-remove-light help=portal-en-help-agent-pinBlocked-light
+
+pictures: ## take the README's pictures from those that make e2e has made
+	for picture in $(PICTURES); do \
+		convert build/e2e/$${picture#*=}.png -trim +repage -bordercolor '#f3f6f7' -border 24 -resize 700x +dither -colors 64 -strip PNG8:docs/images/$${picture%%=*}.png; \
+	done
 
 # Takes a few minutes. A goal that is missed is told, and fails nothing.
 bench: deps-e2e build ## measure the agent against the raw card; figures in build/bench.json

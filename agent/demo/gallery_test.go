@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -86,10 +87,12 @@ func newGallery(t *testing.T, language texts.Language) gallery {
 
 // pictures is the folder for them.
 func pictures(t *testing.T) string {
-	if folder := os.Getenv("CARDEA_E2E_OUT"); folder != "" {
-		return folder
+	t.Helper()
+	folder := cmp.Or(os.Getenv("CARDEA_E2E_OUT"), "../../build/e2e")
+	if err := os.MkdirAll(folder, 0o750); err != nil {
+		t.Fatal(err)
 	}
-	return t.TempDir()
+	return folder
 }
 
 // word is a text of the gallery's language.
