@@ -105,7 +105,9 @@ func (g gallery) word(key string, values ...any) string {
 	return text
 }
 
-func click(selector chromedp.CSS) chromedp.Action[chromedp.Void] { return chromedp.Click(selector) }
+func click(selector chromedp.CSS) chromedp.Action[chromedp.Void] {
+	return again(chromedp.Click(selector))
+}
 
 func types(selector chromedp.CSS, text string) chromedp.Action[chromedp.Void] {
 	return chromedp.SendKeys(selector, text)

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
 	"testing"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"github.com/cardea-agent/cardea/agent/signin"
@@ -43,6 +46,10 @@ func TestACardIsRegisteredInThreeStepsAndLocksThePageFromThenOn(t *testing.T) {
 		shown("#register-card"), shown(found))
 	w.bench.insert(spare)
 	w.see(shown(`#check-cardReadable[data-finding="met"]`))
+	w.bench.insert(4) // its PIN is blocked
+	w.see(shown(`#check-cardReadable[data-finding="missing"]`), reads("#check-cardReadable", "is blocked"))
+	w.bench.insert(spare)
+	w.see(shown(`#check-cardReadable[data-finding="met"]`))
 	w.see(chromedp.Click(chromedp.CSS("#register-card")))
 	if err := w.askedTo(signin.ToSignIn); err != nil {
 		t.Fatal(err)
@@ -72,4 +79,24 @@ func TestACardOfSomebodyElseIsNotRegistered(t *testing.T) {
 	}
 	w.see(shown(`#error[data-code="cardTaken"]`), reads("#error", "IT service desk"))
 	w.draws("register-taken")
+}
+
+func TestABrowserThatCannotLockAPageRegistersNoCard(t *testing.T) {
+	w := newWard(t)
+	w.startAgent(w.allowed())
+	w.bench.insert(spare)
+	script := page.AddScriptToEvaluateOnNewDocumentParams{Source: "delete HTMLDialogElement.prototype.showModal"}
+	w.see(
+		chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+			_, err := cdp.Call(ctx, target, page.AddScriptToEvaluateOnNewDocument, script)
+			return err
+		}),
+		chromedp.Navigate(w.origin+"/?then=/register"), shown("#signin-password"),
+		types("#email", people[0].email), types("#password", demoPassword), click("#signin-password"),
+		shown("#choose"), click("#choose"), shown("#register-card"), shown(found),
+		shown(`#check-browserFit[data-finding="missing"]`), reads("#check-browserFit", "too old"), click("#register-card"), hidden("#progress"),
+	)
+	if len(w.asked) > 0 {
+		t.Error("a PIN was asked for")
+	}
 }

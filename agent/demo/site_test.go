@@ -177,11 +177,7 @@ func (w *ward) tabTo(id string) {
 	w.t.Helper()
 	for range 15 {
 		w.see(chromedp.KeyEvent(kb.Tab))
-		has, err := chromedp.Run(w.visit.site, chromedp.Evaluate[string]("document.activeElement.id"))
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		if has == id {
+		if w.focusedID() == id {
 			return
 		}
 	}

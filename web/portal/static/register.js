@@ -10,7 +10,8 @@ let request;
 button?.addEventListener("click", register);
 cancel?.addEventListener("click", () => request?.abort());
 document.addEventListener("covered", () => request?.abort()); // the card is wanted for the page first
-check("browserFit", isSecureContext && "WebSocket" in window && "showModal" in HTMLDialogElement.prototype ? "met" : "missing");
+const fit = isSecureContext && "WebSocket" in window && "showModal" in HTMLDialogElement.prototype;
+check("browserFit", fit ? "met" : "missing");
 look();
 
 /** Looks for the agent, and goes on looking. The browser may want a click first. */
@@ -75,6 +76,10 @@ function check(name, finding, words = t(`register.${name}.${finding}`)) {
 
 async function register() {
   if (isBusy(button)) {
+    return;
+  }
+  if (!fit) { // a page of the card's could not lock
+    element("checks").scrollIntoView();
     return;
   }
   request = new AbortController();
