@@ -146,7 +146,9 @@ func run(ctx context.Context, c *config, errs io.Writer) error {
 		if server.Shutdown(patience) != nil {
 			err = server.Close()
 		}
-		<-served
+		if ended := <-served; !errors.Is(ended, http.ErrServerClosed) {
+			err = errors.Join(err, ended)
+		}
 	}
 	return errors.Join(err, end())
 }
