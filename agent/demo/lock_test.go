@@ -38,6 +38,7 @@ var halfFilled = []struct {
 	{path: "/cards"},
 	{path: "/cards/2", typed: map[chromedp.CSS]string{"#name": " for the ward"}},
 	{path: "/confirm?then=/cards", typed: map[chromedp.CSS]string{"#password": "half of a pass"}},
+	{path: "/password", typed: map[chromedp.CSS]string{"#password": "half of a pass"}},
 	{path: "/register", typed: map[chromedp.CSS]string{"#name": " for the ward"}},
 	{path: "/registered"},
 	{path: "/policy"},

@@ -140,6 +140,8 @@ func (g gallery) cardPages() {
 	g.state("card", click("#card-1 a.button"), shown(`body[data-standing="present"] #remove`))
 	g.state("card-name-refused", chromedp.Clear(chromedp.CSS("#name")), types("#name", " "), click("#save"),
 		shown(`body[data-standing="present"] #problem[data-code="fieldInvalid"]`))
+	g.state("password", chromedp.Navigate(g.origin+"/home"), shown(open), click("#to-password"), shown(`body[data-standing="present"] #change`))
+	g.state("password-changed", types("#password", demoPassword), click("#change"), shown(`body[data-standing="present"] #done`))
 	g.state("confirm", chromedp.Navigate(g.origin+"/confirm?then=/cards"), shown(`body[data-standing="present"] #confirm`))
 	g.pressAndTypePIN("#confirm", "#progress")
 	g.see(shown("#card-list"), click("#signout"), shown("#signin"))
@@ -167,7 +169,8 @@ func (g gallery) helpdeskPages() {
 	g.state("helpdesk")
 	g.state("helpdesk-nobody", types("#email", "nobody@hospital.example"), click("#find"), shown(`#problem[data-code="userNotFound"]`))
 	g.state("helpdesk-found", chromedp.Clear(chromedp.CSS("#email")), types("#email", people[0].email), click("#find"), shown("#found"))
-	g.state("helpdesk-remove", click("#open-remove-1"), types("#reason-1", "Lost on the bus"), click("#open-status"), shown("#set-status"))
+	g.state("helpdesk-remove", click("#open-remove-1"), types("#reason-1", "Lost on the bus"), click("#open-status"), shown("#set-status"),
+		click("#open-password"), shown("#set-password"))
 	g.state("helpdesk-removed", click("#remove-1"), shown("#done"))
 	g.state("helpdesk-trail", click("#trail"), shown("#lines"))
 	g.state("helpdesk-new", click("#back"), click("#new"), shown("#create"))

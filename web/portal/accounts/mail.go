@@ -40,6 +40,9 @@ const (
 	mailCardRemoved           = "cardRemoved"           // by the user
 	mailCardRemovedByHelpdesk = "cardRemovedByHelpdesk" //
 	mailFailedSignIns         = "failedSignIns"         // {count}
+
+	mailPasswordChanged           = "passwordChanged" // by the user
+	mailPasswordChangedByHelpdesk = "passwordChangedByHelpdesk"
 )
 
 // placeholders are what the kinds' texts may use: the user's name, the site's
@@ -49,6 +52,9 @@ var placeholders = map[string][]string{
 	mailCardRemoved:           {"name", "site", "when", "card"},
 	mailCardRemovedByHelpdesk: {"name", "site", "when", "card"},
 	mailFailedSignIns:         {"name", "site", "when", "count"},
+
+	mailPasswordChanged:           {"name", "site", "when"},
+	mailPasswordChangedByHelpdesk: {"name", "site", "when"},
 }
 
 // MailKeys returns the keys that each language of Config.Texts must have. The
