@@ -150,7 +150,11 @@ func addUser(ctx context.Context, args []string, in *os.File, out, errs io.Write
 	if err != nil {
 		return err
 	}
-	a, end, err := c.accounts(ctx, nil)
+	kept, err := store.Open(ctx, c.Database)
+	if err != nil {
+		return err
+	}
+	a, end, err := c.accounts(kept, nil)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -19,15 +21,11 @@ import (
 	"github.com/cardea-agent/cardea/web/portal/texts"
 )
 
-// accounts opens the database. end closes it again.
-func (c *config) accounts(ctx context.Context, log *slog.Logger) (a *accounts.Accounts, end func() error, err error) {
+// accounts are those of the database. end closes it.
+func (c *config) accounts(kept *store.SQLite, log *slog.Logger) (a *accounts.Accounts, end func() error, err error) {
 	mailer, err := c.mailer()
 	if err != nil {
-		return nil, nil, err
-	}
-	kept, err := store.Open(ctx, c.Database)
-	if err != nil {
-		return nil, nil, err
+		return nil, nil, errors.Join(err, kept.Close())
 	}
 	a, err = accounts.New(accounts.Config{
 		Store: kept, Mailer: mailer, Texts: texts.ByKey(), Language: c.Language, Site: c.Title, Policy: c.Policy, Log: log,
@@ -53,13 +51,17 @@ func (c *config) mailer() (accounts.Mailer, error) {
 	return accounts.SMTP{Address: c.Mail.SMTP, From: from, User: c.Mail.User, Password: password}, err
 }
 
-// site puts the parts together.
-func (c *config) site(ctx context.Context, log *slog.Logger) (site http.Handler, end func() error, err error) {
+// site puts the parts together, on a database that open opens.
+func (c *config) site(open func() (*store.SQLite, error), log *slog.Logger) (site http.Handler, end func() error, err error) {
 	verifier, err := c.verifier()
 	if err != nil {
 		return nil, nil, err
 	}
-	a, end, err := c.accounts(ctx, log)
+	kept, err := open()
+	if err != nil {
+		return nil, nil, err
+	}
+	a, end, err := c.accounts(kept, log)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -85,13 +87,17 @@ func (c *config) tls() (*tls.Config, error) {
 	return &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}, nil
 }
 
-// check makes everything that run makes, but listens on nothing.
+// check makes everything that run makes, but listens on nothing and leaves the
+// database as it is: that of another version is brought up to date by run.
 func check(ctx context.Context, c *config, out io.Writer) error {
 	_, err := c.tls()
 	if err != nil {
 		return err
 	}
-	_, end, err := c.site(ctx, nil)
+	if folder, err := os.Stat(filepath.Dir(c.Database)); err != nil || !folder.IsDir() {
+		return fmt.Errorf("database: %s is to be in a folder that exists", c.Database)
+	}
+	_, end, err := c.site(func() (*store.SQLite, error) { return store.OpenMemory(ctx) }, nil)
 	if err != nil {
 		return err
 	}
@@ -118,7 +124,7 @@ func run(ctx context.Context, c *config, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	site, end, err := c.site(context.WithoutCancel(ctx), log)
+	site, end, err := c.site(func() (*store.SQLite, error) { return store.Open(ctx, c.Database) }, log)
 	if err != nil {
 		return err
 	}
