@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,8 +109,9 @@ func check(ctx context.Context, c *config, out io.Writer) error {
 	if c.Revocation.Mode != "hardFail" {
 		fmt.Fprintf(out, "Beware: with revocation.mode %q a card that was reported lost may sign in.\n", c.Revocation.Mode)
 	}
-	for name, whom := range c.Contacts.byName() {
-		if whom == (contact{}) {
+	contacts := c.Contacts.byName()
+	for _, name := range slices.Sorted(maps.Keys(contacts)) {
+		if contacts[name] == (contact{}) {
 			fmt.Fprintf(out, "Beware: without contacts.%s people are not told whom to call.\n", name)
 		}
 	}
