@@ -144,7 +144,7 @@ func (g gallery) cardPages() {
 	g.state("password-changed", types("#password", demoPassword), click("#change"), shown(`body[data-standing="present"] #done`))
 	g.state("confirm", chromedp.Navigate(g.origin+"/confirm?then=/cards"), shown(`body[data-standing="present"] #confirm`))
 	g.pressAndTypePIN("#confirm", "#progress")
-	g.see(shown("#card-list"), click("#signout"), shown("#signin"))
+	g.see(shown(`body[data-standing="present"] #card-list`), click("#signout"), shown("#signin"))
 	g.state("reported-lost", chromedp.Func(func(context.Context, *chromedp.Target) error { g.bench.reportLost(0); return nil }),
 		shown(`#status[data-state="ready"]`), click("#signin"),
 		shown(`#progress[data-phase="waitingForPIN"]`),
