@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -76,8 +77,14 @@ func (w *ward) startAgent(rules string) (stop func()) {
 	if c.Policy, err = policy.Parse([]byte(rules)); err != nil {
 		w.t.Fatal(err)
 	}
-	if c.Listeners, err = loopback.Listen(net.JoinHostPort("127.0.0.1", strconv.Itoa(w.agentPort))); err != nil {
-		w.t.Fatal(err)
+	// Meanwhile the port may have been lent to somebody's outgoing connection.
+	for end := time.Now().Add(stepTime); ; time.Sleep(10 * time.Millisecond) {
+		if c.Listeners, err = loopback.Listen(net.JoinHostPort("127.0.0.1", strconv.Itoa(w.agentPort))); err == nil {
+			break
+		}
+		if time.Now().After(end) {
+			w.t.Fatal(err)
+		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
