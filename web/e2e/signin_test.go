@@ -230,7 +230,7 @@ func TestAWindowGoesWithWhatAskedForIt(t *testing.T) {
 			"the window is closed": {func(s *scene) { s.desk.keys(t, "alt+F4") }, told},
 			"Cancel on the page":   {func(s *scene) { s.press("cancel") }, notTold},
 			"the tab is closed":    {func(s *scene) { s.close() }, nil},
-			"the page is left":     {func(s *scene) { s.goTo("about:blank") }, nil},
+			"the page is left":     {func(s *scene) { s.goTo(blank) }, nil},
 		} {
 			t.Run(name, func(t *testing.T) {
 				s := newScene(t, b)
