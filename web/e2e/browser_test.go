@@ -113,10 +113,14 @@ func (p *page) press(id string) {
 	p.pressOn("#" + id)
 }
 
-// pressOn is press for what a CSS selector names.
+// pressOn is press for what a CSS selector names. It waits until that stands
+// still: a line of text that comes above it would have the click miss.
 func (p *page) pressOn(selector string) {
 	p.t.Helper()
 	until(p.t, selector+" can be clicked on", func() bool {
+		if !get[bool](p, fmt.Sprintf(still, selector)) {
+			return false
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		defer cancel()
 		err := p.click(ctx, selector)
@@ -126,6 +130,15 @@ func (p *page) pressOn(selector string) {
 		return err == nil
 	}, p.show)
 }
+
+// still comes to whether an element stays where it is for two frames.
+const still = `(async () => {
+	const e = document.querySelector(%q);
+	const place = () => JSON.stringify(e?.getBoundingClientRect());
+	const before = place();
+	await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+	return Boolean(e) && before === place();
+})()`
 
 // follow clicks on a link that opens a tab of its own, and returns that.
 func (p *page) follow(selector string) *page {

@@ -40,11 +40,7 @@ func TestAPersonRemovesTheCardTheyAreSignedInWith(t *testing.T) {
 		s.reads("ended", "You removed the card that you were signed in with, and are signed out.")
 		s.mailed("A card was removed from your account")
 
-		s.press("signin")
-		s.askedPIN()
-		s.typePIN(s.desk.canary)
-		s.fails("cardNotRegistered", "Sign in with your e-mail address and password, and register it.")
-		s.notAsked()
+		s.signsInVain("cardNotRegistered", "Sign in with your e-mail address and password, and register it.")
 		s.helped("error", "/help/site/cardNotRegistered", "")
 		s.signInByPassword("Robin Example")
 	})
@@ -80,6 +76,7 @@ func TestAPersonRemovesASpareCardWithTheirPassword(t *testing.T) {
 // signsInVain has the card in the reader refused by the site.
 func (s *scene) signsInVain(code, text string) {
 	s.t.Helper()
+	s.reads("status", "Your card is ready.")
 	s.press("signin")
 	s.askedPIN()
 	s.typePIN(s.desk.canary)

@@ -63,6 +63,7 @@ func TestAnErrorLeadsToThePageAboutIt(t *testing.T) {
 		"the person gives up after a wrong PIN": {
 			func(s *scene) {
 				s.insertCard("Robin Example")
+				s.reads("status", "Your card is ready.")
 				s.press("signin")
 				s.askedPIN()
 				s.typePIN(s.desk.wrong)

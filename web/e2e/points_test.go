@@ -47,6 +47,7 @@ var points = []point{
 	{
 		name: "while the card is awaited",
 		reach: func(f *trial) {
+			f.reads("status", "Put your card in.")
 			f.press("signin")
 			f.reads("progress", "Put your card in the reader.")
 		},
@@ -61,6 +62,7 @@ var points = []point{
 		name:   "while the card is read",
 		inside: true,
 		reach: func(f *trial) {
+			f.reads("status", "Put your card in.")
 			f.press("signin")
 			f.reads("progress", "Put your card in the reader.")
 			f.atCommand(reading)

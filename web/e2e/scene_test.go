@@ -130,6 +130,7 @@ func (s *scene) unregistered(holder string, changes ...func(*virtual.Profile)) *
 // signIn signs the holder of the card in the reader in.
 func (s *scene) signIn() {
 	s.t.Helper()
+	s.reads("status", "Your card is ready.")
 	s.press("signin")
 	s.askedPIN()
 	s.typePIN(s.desk.canary)
