@@ -165,6 +165,7 @@ function cover(why, { seconds }) {
   clearError(trouble);
   if (!dialog.open) {
     dialog.showModal();
+    document.dispatchEvent(new Event("covered"));
   }
 }
 
