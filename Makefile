@@ -159,6 +159,16 @@ docs-check: deps $(NODE_MODULES) ## check the docs' links, and that generated fi
 	go test -count=1 ./agent/protocol/... ./agent/policy/gen ./ui/tray/icongen
 	cd web/client && npm run build:check
 
+# Pictures of the screen for the README, from those that make e2e has made last:
+# the browser's window, with what is in front of it.
+.PHONY: pictures
+pictures: docs/images/sign-in.png docs/images/locked.png
+
+docs/images/sign-in.png: build/e2e/sign-in-2-pin-typed.png FORCE
+docs/images/locked.png: build/e2e/removal-1-locked.png FORCE
+docs/images/sign-in.png docs/images/locked.png:
+	convert $< -crop 1000x879+40+30 +repage -resize 800x +dither -colors 64 -strip PNG8:$@
+
 clean: ## delete what was built and the client's packages, but not the built tools
 	[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name tools -exec rm -rf {} +
 	rm -rf web/client/node_modules
