@@ -130,12 +130,17 @@ e2e: deps-e2e build $(NODE_MODULES) ## run the tests through a browser, a deskto
 	[ -n "$$packages" ] || { echo "no end-to-end test was found"; exit 1; }; \
 	CARDEA_E2E=1 CARDEA_E2E_REQUIRED=1 CARDEA_BIN=$(CURDIR)/build go test -tags 'x11 e2e' -count=1 -p 1 -timeout 20m $$packages
 
-# The README's pictures, by what they are made of: the end-to-end tests' own.
-PICTURES = register=portal-en-register-name-light helpdesk=portal-en-helpdesk-remove-light help=portal-en-help-agent-pinBlocked-light
+# The README's pictures, by what they are made of: pages of the site, and parts of
+# the screen with a window in front.
+PAGES = register=portal-en-register-name-light helpdesk=portal-en-helpdesk-remove-light help=portal-en-help-agent-pinBlocked-light
+SCREENS = sign-in=sign-in-2-pin-typed locked=removal-1-locked
 
 pictures: ## take the README's pictures from those that make e2e has made
-	for picture in $(PICTURES); do \
+	for picture in $(PAGES); do \
 		convert build/e2e/$${picture#*=}.png -trim +repage -bordercolor '#f3f6f7' -border 24 -resize 700x +dither -colors 64 -strip PNG8:docs/images/$${picture%%=*}.png; \
+	done
+	for picture in $(SCREENS); do \
+		convert build/e2e/$${picture#*=}.png -crop 1000x879+40+30 +repage -resize 800x +dither -colors 64 -strip PNG8:docs/images/$${picture%%=*}.png; \
 	done
 
 # Takes a few minutes. A goal that is missed is told, and fails nothing.
