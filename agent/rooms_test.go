@@ -52,6 +52,10 @@ var rules = []rule{
 		why: "what is written about a person is read in one place",
 	},
 	{
+		of: "agent/weborigin", only: []string{std, "golang.org/x/net/idna"},
+		why: "which site a name stands for is decided from its text alone",
+	},
+	{
 		of: "agent/card/cards", only: []string{std, "agent/stricttoml", "agent/trust"},
 		why: "what is loaded into a process is decided from a text and a file's owner, and nothing else",
 	},

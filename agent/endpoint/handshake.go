@@ -11,6 +11,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/cardea-agent/cardea/agent/protocol"
+	"github.com/cardea-agent/cardea/agent/weborigin"
 )
 
 // handle answers a request of this user's.
@@ -42,7 +43,7 @@ func (s *Server) admit(r *http.Request) (origin, reason string) {
 	if len(origins) != 1 {
 		return "", "not exactly one Origin"
 	}
-	if err := checkOrigin(origins[0], s.Developer); err != nil {
+	if err := weborigin.Check(origins[0], s.Developer); err != nil {
 		return "", err.Error()
 	}
 	if _, known := s.Origins.Rights(origins[0]); !known {

@@ -23,6 +23,7 @@ import (
 	"github.com/cardea-agent/cardea/agent/signin"
 	"github.com/cardea-agent/cardea/agent/stricttoml"
 	"github.com/cardea-agent/cardea/agent/trust"
+	"github.com/cardea-agent/cardea/agent/weborigin"
 )
 
 // The rights that an origin can have.
@@ -41,6 +42,7 @@ type Policy struct {
 	limit       time.Duration
 	certificate certificateRules
 	cardList    string
+	ask         bool
 }
 
 type origin struct {
@@ -59,10 +61,15 @@ const (
 // file is the TOML text. Its names are the documentation's.
 type file struct {
 	Origin      []fileOrigin     `toml:"origin"`
+	Origins     fileOrigins      `toml:"origins"`
 	Removal     fileRemoval      `toml:"removal"`
 	Session     fileSession      `toml:"session"`
 	Certificate certificateTable `toml:"certificate"`
 	Cards       fileCards        `toml:"cards"`
+}
+
+type fileOrigins struct {
+	Ask bool `toml:"ask"`
 }
 
 type fileCards struct {
@@ -105,19 +112,31 @@ func LoadTrusted(path string) (*Policy, error) {
 }
 
 // Load reads the policy of a file that whoever starts the agent named. Only one
-// that is the administrators' alone may have a card list: what it names is
-// loaded into a process.
+// that is the administrators' alone may have a card list, which names what is
+// loaded into a process, and wildcards, which allow sites that nobody named.
 func Load(path string) (*Policy, error) {
 	p, err := load(path)
-	if err != nil || p.cardList == "" {
-		return p, err
+	if err != nil {
+		return nil, err
+	}
+	what := ""
+	for url := range p.origins {
+		if weborigin.IsWildcard(url) {
+			what = fmt.Sprintf("origin %q: only a policy that administrators alone can write may have a wildcard", url)
+		}
+	}
+	if p.cardList != "" {
+		what = "cards.list: only a policy that administrators alone can write may have one"
+	}
+	if what == "" {
+		return p, nil
 	}
 	absolute, err := filepath.Abs(path)
 	if err == nil {
 		_, err = trust.File(absolute)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("policy: cards.list: only a policy that administrators alone can write may have one: %w", err)
+		return nil, fmt.Errorf("policy: %s: %w", what, err)
 	}
 	return p, nil
 }
@@ -140,7 +159,7 @@ func Parse(text []byte) (*Policy, error) {
 	if err := stricttoml.Decode(text, &f); err != nil {
 		return nil, err
 	}
-	p := &Policy{origins: map[string]origin{}, limit: defaultLimit}
+	p := &Policy{origins: map[string]origin{}, limit: defaultLimit, ask: f.Origins.Ask}
 	var err error
 	if p.removal, err = f.Removal.over(signin.Removal{Action: signin.RemovalLock, Grace: defaultGrace}); err != nil {
 		return nil, fmt.Errorf("removal: %w", err)
@@ -168,7 +187,7 @@ func Parse(text []byte) (*Policy, error) {
 }
 
 func (p *Policy) add(o fileOrigin) error {
-	if err := checkOrigin(o.URL); err != nil {
+	if err := weborigin.CheckEntry(o.URL); err != nil {
 		return err
 	}
 	if _, twice := p.origins[o.URL]; twice {
@@ -217,16 +236,31 @@ func (f fileRemoval) over(r signin.Removal) (signin.Removal, error) {
 	return r, nil
 }
 
+// find returns the entry that an origin matches: its own, or else the most
+// particular one with a wildcard.
+func (p *Policy) find(url string) (o origin, known bool) {
+	for pattern := range weborigin.Patterns(url) {
+		if o, known = p.origins[pattern]; known {
+			return o, true
+		}
+	}
+	return origin{}, false
+}
+
 // Rights returns what an origin may ask for; known is false for an origin that
-// is not on the list. The comparison is exact.
+// is not on the list. The comparison is exact, but for wildcards.
 func (p *Policy) Rights(url string) (rights []string, known bool) {
-	o, known := p.origins[url]
+	o, known := p.find(url)
 	return slices.Clone(o.rights), known
 }
 
+// AskOrigins reports whether the person may be asked about an origin that is
+// not on the list.
+func (p *Policy) AskOrigins() bool { return p.ask }
+
 // Removal is what happens to an origin's sessions when the card is out.
 func (p *Policy) Removal(url string) signin.Removal {
-	if o, known := p.origins[url]; known {
+	if o, known := p.find(url); known {
 		return o.removal
 	}
 	return p.removal
@@ -237,8 +271,9 @@ func (p *Policy) SameGroup(a, b string) bool {
 	if a == b {
 		return true
 	}
-	group := p.origins[a].group
-	return group != "" && group == p.origins[b].group
+	one, _ := p.find(a)
+	other, _ := p.find(b)
+	return one.group != "" && one.group == other.group
 }
 
 // SessionLimit is the longest life of a session, counted from its PIN.

@@ -75,6 +75,73 @@ func TestAnOriginHasTheRightsThatItsEntryGivesAndNoOther(t *testing.T) {
 	}
 }
 
+func TestAWildcardStandsForWholeLabelsInFrontOfItsNameAlone(t *testing.T) {
+	p := parse(t, `
+[[origin]]
+url = "https://*.hospital.example"
+rights = ["authenticate", "sign"]
+group = "ward"
+[[origin]]
+url = "https://*.lab.hospital.example"
+[origin.removal]
+action = "none"
+[[origin]]
+url = "https://door.hospital.example"
+rights = ["managePIN"]
+[[origin]]
+url = "https://*.hospital.example:8443"
+rights = ["sign"]
+`)
+	for origin, want := range map[string]string{
+		"https://a.hospital.example":           "authenticate sign",
+		"https://b.a.hospital.example":         "authenticate sign",
+		"https://lab.hospital.example":         "authenticate sign",
+		"https://x.lab.hospital.example":       "authenticate", // the more particular entry
+		"https://door.hospital.example":        "managePIN",    // its own entry
+		"https://a.hospital.example:8443":      "sign",
+		"https://hospital.example":             "", // not the name itself
+		"https://evilhospital.example":         "",
+		"https://a.evilhospital.example":       "",
+		"https://a.hospital.example.evil.test": "",
+		"https://a.hospital.example:444":       "",
+		"http://a.hospital.example":            "",
+		"https://.hospital.example":            "authenticate sign", // the door refuses this form before it asks
+		"https://example":                      "",
+		"null":                                 "",
+	} {
+		rights, known := p.Rights(origin)
+		if got := strings.Join(rights, " "); got != want || known != (want != "") {
+			t.Errorf("%s: got %q, %v, want %q", origin, got, known, want)
+		}
+	}
+	if p.Removal("https://x.lab.hospital.example").Action != signin.RemovalNone || p.Removal("https://a.hospital.example").Action != signin.RemovalLock {
+		t.Error("the removal is not the matching entry's")
+	}
+	if !p.SameGroup("https://a.hospital.example", "https://b.hospital.example") || p.SameGroup("https://a.hospital.example", "https://x.lab.hospital.example") {
+		t.Error("the group is not the matching entry's")
+	}
+}
+
+func TestAWildcardCountsOnlyInAFileOfTheAdministrators(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "policy.toml")
+	if err := os.WriteFile(file, []byte("[[origin]]\nurl = \"https://*.hospital.example\""), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// The folder is below one that all may write to, so the file is anybody's.
+	if _, err := Load(file); err == nil || !strings.Contains(err.Error(), "may have a wildcard") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := LoadTrusted(file); err == nil {
+		t.Error("the folder is trusted, so this test says nothing")
+	}
+}
+
+func TestThePersonIsAskedAboutOriginsOnlyWhereAnAdministratorSaysSo(t *testing.T) {
+	if parse(t, "").AskOrigins() || !parse(t, "[origins]\nask = true").AskOrigins() {
+		t.Error("asking is not off by default, or cannot be turned on")
+	}
+}
+
 func TestRemovalIsTheOriginsOwnOrElseTheGeneralOne(t *testing.T) {
 	p := parse(t, full)
 	if got, want := p.Removal("https://portal.example"), (signin.Removal{Action: "lock", Grace: 10 * time.Minute}); got != want {
@@ -103,7 +170,7 @@ func TestSessionsAreSharedWithinAGroupAlone(t *testing.T) {
 
 func TestADoubtfulFileIsRefusedWithTheReason(t *testing.T) {
 	for text, want := range map[string]string{
-		"[[origins]]": "origins",
+		"[[origins]]": "array table",
 		"[[origin]]\nurl = \"https://a.example\"\ngroup = \"g\"\n[[origin]]\nurl = \"https://b.example\"\ngroup = \"g\"\nremoval = {action = \"none\"}": "differs from that of https://a.example",
 		"[removal]\nactions = \"lock\"":                                                    "actions",
 		"[removal]\naction = \"shut\"":                                                     "none, lock or signOut",
@@ -134,8 +201,19 @@ func TestADoubtfulFileIsRefusedWithTheReason(t *testing.T) {
 		"[[origin]]\nurl = \"https://u@a.example\"":                                        "without a path",
 		"[[origin]]\nurl = \"https://A.example\"":                                          "lower case",
 		"[[origin]]\nurl = \"https://a.example.\"":                                         "end in a dot",
-		"[[origin]]\nurl = \"https://*.example\"":                                          "wildcard",
-		"[[origin]]\nurl = \"https://ysbyty-câr.example\"":                                 "ASCII form",
+		"[[origin]]\nurl = \"https://*.example\"":                                          "a name of two labels behind it",
+		"[[origin]]\nurl = \"https://*\"":                                                  "a wildcard may only stand",
+		"[[origin]]\nurl = \"https://a.*.example.org\"":                                    "a wildcard may only stand",
+		"[[origin]]\nurl = \"https://*.*.example.org\"":                                    "a wildcard may only stand",
+		"[[origin]]\nurl = \"https://*a.example.org\"":                                     "a wildcard may only stand",
+		"[[origin]]\nurl = \"http://*.localhost\"":                                         "must begin with https://",
+		"[[origin]]\nurl = \"https://*.2.3.4\"":                                            "no IPv4 address",
+		"[[origin]]\nurl = \"https://*.1.2.3.4\"":                                          "a name of two labels behind it",
+		"[[origin]]\nurl = \"https://*.[::1]\"":                                            "no URL",
+		"[[origin]]\nurl = \"https://ysbyty-câr.example\"":                                 "ASCII form: xn--ysbyty-cr-i2a.example",
+		"[[origin]]\nurl = \"https://xn--a.example\"":                                      "stands for no name",
+		"[origins]\nask = \"yes\"":                                                         "type bool",
+		"[origins]\nasks = true":                                                           "nearest is origins.ask",
 		"[[origin]]\nurl = \"https://a..example\"":                                         "ASCII form",
 		"[[origin]]\nurl = \"https://-a.example\"":                                         "ASCII form",
 		"[[origin]]\nurl = \"https://a-.example\"":                                         "ASCII form",
