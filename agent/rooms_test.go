@@ -52,6 +52,10 @@ var rules = []rule{
 		why: "what is written about a person is read in one place",
 	},
 	{
+		of: "agent/approvals", only: []string{std, "github.com/go-json-experiment/json/...", "golang.org/x/sys/...", "agent/signin", "agent/weborigin"},
+		why: "whom a person let in is decided without knowing of sockets and windows",
+	},
+	{
 		of: "agent/weborigin", only: []string{std, "golang.org/x/net/idna"},
 		why: "which site a name stands for is decided from its text alone",
 	},
