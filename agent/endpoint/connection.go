@@ -51,6 +51,7 @@ var (
 	endStopping = &ending{code: websocket.StatusGoingAway, reason: "the agent stops"}
 	endTooBig   = &ending{code: websocket.StatusMessageTooBig, reason: "the message is too big"}
 	endBinary   = &ending{code: websocket.StatusUnsupportedData, reason: "only text messages are allowed"}
+	endRevoked  = &ending{code: websocket.StatusPolicyViolation, reason: "the origin is not allowed any more"}
 	endClosed   = &ending{code: websocket.StatusNormalClosure, reason: "closed", cut: true}
 	endTooSlow  = &ending{reason: "the page does not read its messages", cut: true}
 	endSilent   = &ending{reason: "the page does not answer pings", cut: true}
@@ -151,7 +152,8 @@ func (c *connection) send(data []byte) {
 	}
 }
 
-// ping keeps the connection alive and notices a page that is gone.
+// ping keeps the connection alive, notices a page that is gone, and one that is
+// not allowed any more: such a one may not ask, and hears no more either.
 func (c *connection) ping() {
 	ticker := time.NewTicker(pingInterval)
 	defer ticker.Stop()
@@ -160,6 +162,10 @@ func (c *connection) ping() {
 		case <-c.ctx.Done():
 			return
 		case <-ticker.C:
+		}
+		if !c.known() {
+			c.end(endRevoked)
+			return
 		}
 		ctx, cancel := context.WithTimeout(c.ctx, pongTimeout)
 		err := c.ws.Ping(ctx)

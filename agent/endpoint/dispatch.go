@@ -28,6 +28,8 @@ var capabilities = []string{
 func (c *connection) handle(data []byte) {
 	req, perr := protocol.ParseRequest(data)
 	switch {
+	case !c.known():
+		c.end(endRevoked)
 	case perr != nil:
 		c.fail(req, perr)
 	case len(data) > maxMessage && req.Method != protocol.MethodSign:
@@ -213,6 +215,12 @@ func (c *connection) start(req protocol.Request, right string, limit time.Durati
 		defer cancel()
 		work(ctx, t)
 	})
+}
+
+// known reports whether the page's origin is still allowed.
+func (c *connection) known() bool {
+	_, known := c.Origins.Rights(c.origin)
+	return known
 }
 
 // may reports whether an origin has a right.
