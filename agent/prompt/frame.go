@@ -37,6 +37,7 @@ const (
 	kindChooseKey   kind = "chooseKey"
 	kindShowSigning kind = "showSigning"
 	kindSigned      kind = "signed"
+	kindAskOrigin   kind = "askOrigin"
 	kindClose       kind = "close"
 )
 
@@ -45,6 +46,7 @@ const (
 const (
 	kindOpened     kind = "opened"
 	kindChosen     kind = "chosen"
+	kindAllowed    kind = "allowed"
 	kindFailed     kind = "failed"
 	kindPINFollows kind = "pinFollows"
 	kindPIN        kind = "pin"
