@@ -31,6 +31,9 @@ const usage = `cardea-agent lets web pages sign you in with the smartcard in you
 
 Usage:
   cardea-agent run [flags]       run the agent in this session
+  cardea-agent origins list      list the sites that you decided about
+  cardea-agent origins revoke ORIGIN
+                                 take your answer about one of them back
   cardea-agent version [--json]  say which version this is
 
 "cardea-agent run --help" lists the flags.
@@ -53,6 +56,8 @@ func execute(ctx context.Context, args []string, out, errs io.Writer) int {
 	switch args[0] {
 	case "run":
 		err = run(ctx, args[1:], errs)
+	case "origins":
+		err = origins(args[1:], out, errs)
 	case "version", "--version":
 		err = printVersion(args[1:], out, errs)
 	case "help", "--help", "-h":

@@ -71,10 +71,10 @@ type Asker interface {
 	AskOrigin(ctx context.Context, origin, readable string) (allowed bool, err error)
 }
 
-// Config is what a Desk works with. All but Asker is required.
+// Config is what a Desk works with. All but File and Asker is required.
 type Config struct {
 	Rules Rules
-	File  *File
+	File  *File // nil: nobody is asked, and no answer counts
 	Asker Asker // nil: nobody is asked
 	Audit signin.Audit
 	Log   *slog.Logger
@@ -94,7 +94,7 @@ func New(config Config) *Desk { return &Desk{Config: config, refused: make(chan 
 
 // Rights returns what an origin may ask for.
 func (d *Desk) Rights(origin string) (rights []string, known bool) {
-	if rights, known = d.Rules.Rights(origin); known || !d.Rules.AskOrigins() {
+	if rights, known = d.Rules.Rights(origin); known || d.File == nil || !d.Rules.AskOrigins() {
 		return rights, known
 	}
 	if allowed, err := d.File.Allowed(origin); err != nil || !allowed {
@@ -132,9 +132,12 @@ func (d *Desk) Run(ctx context.Context) error {
 
 // consider asks about an origin unless a limit says no.
 func (d *Desk) consider(ctx context.Context, origin string) {
-	now := d.File.now()
-	if d.Asker == nil || !d.Rules.AskOrigins() || now.Before(d.quiet) ||
+	if d.Asker == nil || d.File == nil || !d.Rules.AskOrigins() ||
 		weborigin.Check(origin, false) != nil || !weborigin.IsValid(origin) {
+		return
+	}
+	now := d.File.now()
+	if now.Before(d.quiet) {
 		return
 	}
 	c, err := d.File.read()

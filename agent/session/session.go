@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cardea-agent/cardea/agent/approvals"
 	"github.com/cardea-agent/cardea/agent/card"
 	"github.com/cardea-agent/cardea/agent/endpoint"
 	"github.com/cardea-agent/cardea/agent/peer"
@@ -25,8 +26,8 @@ import (
 	"github.com/cardea-agent/cardea/pcsc"
 )
 
-// Config is what an agent is made of. Every field is required but Choices
-// and Prompter.
+// Config is what an agent is made of. Every field is required but Choices,
+// Approvals and Prompter.
 type Config struct {
 	Driver    pcsc.Driver // where the readers are
 	Policy    *policy.Policy
@@ -37,9 +38,12 @@ type Config struct {
 	Developer bool           // origins of this computer may be http
 	// Choices remembers which of several keys a person chose; nil: nothing.
 	Choices signin.Choices
+	// Approvals keeps which sites the person let in; nil: they are not asked.
+	Approvals *approvals.File
 
-	// Prompter asks for PINs. When nil, the tray does, over the socket at
-	// PromptPath (prompt.DefaultPath when empty).
+	// Prompter asks for PINs, and about sites if it is a prompt.OriginAsker.
+	// When nil, the tray does, over the socket at PromptPath
+	// (prompt.DefaultPath when empty).
 	Prompter   signin.Prompter
 	PromptPath string
 }
@@ -80,14 +84,24 @@ func Run(ctx context.Context, c Config) error {
 		Cards: cards, Prompter: c.Prompter, Rules: c.Policy, Tokens: token.New(releases + c.Version), Audit: c.Audit, Log: c.Log,
 		Choices: c.Choices,
 	})
+	origins := approvals.New(approvals.Config{Rules: c.Policy, File: c.Approvals, Asker: asker(c), Audit: c.Audit, Log: c.Log})
 	door := endpoint.New(endpoint.Config{
-		Backend: service, Origins: c.Policy, Peers: peer.System{}, Self: self,
+		Backend: service, Origins: origins, Peers: peer.System{}, Self: self,
 		Version: c.Version, Developer: c.Developer, Log: c.Log,
 	})
 	group.Go(func() error { return cards.Run(ctx) })
 	group.Go(func() error { return service.Run(ctx) })
+	group.Go(func() error { return origins.Run(ctx) })
 	group.Go(func() error { return door.Serve(ctx, c.Listeners...) })
 	return group.Wait()
+}
+
+// asker is who asks about sites; nil when nobody does.
+func asker(c Config) approvals.Asker {
+	if a, ok := c.Prompter.(approvals.Asker); ok && c.Approvals != nil {
+		return a
+	}
+	return nil
 }
 
 // publish shows the tray each change.
@@ -103,4 +117,9 @@ func publish(ctx context.Context, cards signin.Cards, server *prompt.Server) {
 	}
 }
 
-var _ endpoint.Backend = (*signin.Service)(nil)
+var (
+	_ endpoint.Backend   = (*signin.Service)(nil)
+	_ endpoint.Origins   = (*approvals.Desk)(nil)
+	_ approvals.Asker    = prompt.OriginAsker(nil)
+	_ prompt.OriginAsker = approvals.Asker(nil)
+)
