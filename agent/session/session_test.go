@@ -20,6 +20,7 @@ import (
 	"github.com/coder/websocket"
 	"go.uber.org/goleak"
 
+	"github.com/cardea-agent/cardea/agent/approvals"
 	"github.com/cardea-agent/cardea/agent/audit"
 	"github.com/cardea-agent/cardea/agent/endpoint"
 	"github.com/cardea-agent/cardea/agent/policy"
@@ -100,12 +101,17 @@ type ward struct {
 	socket  string
 	address string
 	journal *journal
+	rules   string
+	answers string // the file of answers about sites
 	stop    func()
 }
 
-func newWard(t *testing.T) *ward {
+func newWard(t *testing.T) *ward { return newWardWith(t, rules) }
+
+func newWardWith(t *testing.T, rules string) *ward {
 	t.Helper()
 	w := &ward{
+		rules: rules, answers: filepath.Join(t.TempDir(), "origins.json"),
 		t: t, pcsc: virtual.NewManager(), ca: virtual.NewCA("Test CA"), tray: signintest.NewPrompter(),
 		socket: filepath.Join(t.TempDir(), "cardea", "prompt.sock"), address: "127.0.0.1:0", journal: &journal{},
 	}
@@ -125,7 +131,7 @@ func newWard(t *testing.T) *ward {
 // start runs the agent until stop; a second start takes the same port.
 func (w *ward) start() {
 	w.t.Helper()
-	p, err := policy.Parse([]byte(rules))
+	p, err := policy.Parse([]byte(w.rules))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -139,7 +145,8 @@ func (w *ward) start() {
 	go func() {
 		ended <- session.Run(ctx, session.Config{
 			Driver: w.driver, Policy: p, Audit: audit.New(w.journal), Version: "1.2.3", Listeners: listeners, PromptPath: w.socket,
-			Log: slog.New(slog.NewTextHandler(w.journal, &slog.HandlerOptions{Level: slog.LevelDebug})),
+			Approvals: approvals.Open(w.answers),
+			Log:       slog.New(slog.NewTextHandler(w.journal, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		})
 	}()
 	w.stop = sync.OnceFunc(func() {
