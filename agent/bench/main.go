@@ -7,8 +7,9 @@
 // work by hand in one loop: connect, begin, the same commands, end, disconnect.
 // That is the floor, and the difference is what the agent costs. The floor uses
 // the driver's seam of package pcsc, which over pcscd is a thin wrapper of
-// ebfe/scard. Beside it are the agent's start, memory and idling, and the
-// tray's start, memory and window under Xvfb.
+// ebfe/scard. Beside it are the agent's start, memory and idling, its sign-ins
+// while a hostile process opens connections as fast as it may, and the tray's
+// start, memory and window under Xvfb.
 //
 // A request passes through a prompt socket to a tray that answers at once, and
 // the page, the tray and the raw loop are this process. The card behind pcscd is
@@ -41,11 +42,11 @@ import (
 type options struct {
 	agent, tray, out string
 	rounds           int
-	idle             time.Duration
+	idle, load       time.Duration
 }
 
 func main() {
-	if is, err := beCard(); is {
+	if is, err := beAnother(); is {
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "cardea-bench:", err)
 			os.Exit(1)
@@ -60,8 +61,9 @@ func main() {
 	flag.StringVar(&o.out, "out", "build/bench.json", "the `file` for the figures")
 	flag.IntVar(&o.rounds, "rounds", 500, "how often fast things are measured; slow ones less often")
 	flag.DurationVar(&o.idle, "idle", time.Minute, "how long the agent is watched while it has nothing to do")
+	flag.DurationVar(&o.load, "load", 30*time.Second, "how long the agent is under a hostile load")
 	flag.Parse()
-	if flag.NArg() > 0 || o.rounds < 1 || o.idle <= 0 {
+	if flag.NArg() > 0 || o.rounds < 1 || o.idle <= 0 || o.load <= 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
@@ -70,6 +72,15 @@ func main() {
 		stop()
 		os.Exit(1) //nolint:gocritic // stop was called
 	}
+}
+
+// beAnother is this program as another process of a measurement, if it was
+// started as one.
+func beAnother() (is bool, err error) {
+	if is, err = beFlood(); is {
+		return is, err
+	}
+	return beCard()
 }
 
 // run measures, writes the file and prints the table.
@@ -131,6 +142,7 @@ func (o options) measure(ctx context.Context, folder string, progress io.Writer)
 	part("events", func() ([]figure, error) { return measureEvents(ctx, folder, o.rounds) })
 	part("starts", func() ([]figure, error) { return o.starts(ctx, folder) })
 	part("the program", func() ([]figure, error) { return o.program(ctx, pcscd, folder) })
+	part("a hostile load", func() ([]figure, error) { return o.hostile(ctx, pcscd, folder) })
 	part("the tray", func() ([]figure, error) { return measureTray(ctx, o.tray, folder, o.rounds) })
 	if err != nil {
 		return nil, err
