@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 var names = []string{
 	"authenticate_p256_ms", "authenticate_rsa2048_ms", "request_p256_ms", "request_rsa2048_ms", "authenticate_apdus",
 	"contact_card_sign_in_ms", "event_to_page_ms", "click_to_pin_window_ms", "start_to_listening_ms", "agent_rss_mb",
-	"hostile_load_failed_sign_ins", "hostile_load_per_s", "hostile_load_let_in",
+	"hostile_load_failed_sign_ins", "hostile_load_per_s", "hostile_load_let_in", "hostile_load_rss_mb",
 	"agent_idle_switches_per_s", "agent_idle_cpu_ms_per_min", "tray_rss_mb", "tray_start_ms",
 }
 

@@ -155,10 +155,14 @@ func (w ward) measureHostile(ctx context.Context, k kind, while time.Duration) (
 	if err = errors.Join(err, f.err); err != nil {
 		return nil, err
 	}
+	memory, err := resident(w.process)
+	if err != nil {
+		return nil, err
+	}
 	if err := calm(); err != nil {
 		return nil, err
 	}
-	return hostileFigures(quiet, loaded, f.report), nil
+	return append(hostileFigures(quiet, loaded, f.report), summary("hostile_load_rss_mb", "MB", series{memory})), nil
 }
 
 func hostileFigures(quiet, loaded visits, report endpointtest.Report) []figure {

@@ -48,25 +48,39 @@ type silentConn struct {
 	since time.Time
 }
 
-// add makes room by closing the oldest: a new caller is never refused because
-// others are silent. The oldest had its time to speak, or the new one waits
-// until it had: where connections come faster than they can be read, those that
-// have something to say would be closed unread.
+// add makes room by closing the oldest that says nothing: a new caller is never
+// refused because others are silent. Where there is none yet, the new one waits
+// for it: where connections come faster than they can be read, those that have
+// something to say would be closed unread.
 func (s *silent) add(conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(s.conns) >= maxSilent {
-		oldest := s.conns[0]
-		if wait := timeToSpeak - time.Since(oldest.since); wait > 0 {
+		i := s.mutestLocked()
+		if i < 0 {
 			s.mu.Unlock()
-			time.Sleep(wait)
+			time.Sleep(timeToSpeak / 10)
 			s.mu.Lock()
-			continue // it may have spoken
+			continue
 		}
-		s.conns = slices.Delete(s.conns, 0, 1)
-		_ = oldest.Close()
+		_ = s.conns[i].Close()
+		s.conns = slices.Delete(s.conns, i, i+1)
 	}
 	s.conns = append(s.conns, silentConn{conn, time.Now()})
+}
+
+// mutestLocked finds the oldest that had its time to speak and did not, -1 when
+// there is none. What was said and is yet to be read counts.
+func (s *silent) mutestLocked() int {
+	for i, c := range s.conns {
+		if time.Since(c.since) < timeToSpeak {
+			break
+		}
+		if !hasSpoken(c.Conn) {
+			return i
+		}
+	}
+	return -1
 }
 
 func (s *silent) remove(conn net.Conn) {

@@ -89,16 +89,18 @@ const (
 	outgoingBacklog = 64          // messages
 )
 
-// maxSilent is how many connections may be open that have not finished a
-// handshake. It is more than what a browser opens at all (Chromium: 256 for
-// WebSockets and 256 for the rest; Firefox: 200 and 6), so that a page which
-// opens all that it can does not push out the connection that another page
-// holds while the browser asks its person.
-const maxSilent = 640
+// maxSilent is how many connections may be open that have not sent a request. It
+// is more than what a browser opens at all (Chromium: 256 for WebSockets and 256
+// for the rest; Firefox: 900), so that a page which opens all that it can does
+// not push out the connection that another page holds while the browser asks its
+// person.
+const maxSilent = 2048
 
-// timeToSpeak is how long a silent connection is not pushed out. Together with
-// maxSilent it bounds how many may come in a second before others wait.
-const timeToSpeak = 250 * time.Millisecond
+// timeToSpeak is how long a silent connection is not pushed out: a busy computer
+// may take that long to send what it has to say. Together with maxSilent it
+// bounds how many may come in a second before others wait. What was sent and is
+// yet to be read is no silence.
+const timeToSpeak = time.Second
 
 // Server is the door. It is made by New and used for one Serve.
 type Server struct {

@@ -1,12 +1,16 @@
 package policy
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/big"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -15,6 +19,7 @@ import (
 	"time"
 
 	"github.com/cardea-agent/cardea/agent/signin"
+	"github.com/cardea-agent/cardea/agent/weborigin"
 )
 
 const full = `
@@ -362,6 +367,7 @@ func FuzzParseNeverAllowsAnOriginThatIsNotHTTPS(f *testing.F) {
 	f.Add(full)
 	f.Add("[[origin]]\nurl = \"http://localhost:1\"")
 	f.Add("[[origin]]\nurl = \"https://[::1]\"")
+	f.Add("[[origin]]\nurl = \"https://*.ward.example:8443\"\n[origins]\nask = true")
 	f.Fuzz(func(t *testing.T, text string) {
 		p, err := Parse([]byte(text))
 		if err != nil {
@@ -370,6 +376,68 @@ func FuzzParseNeverAllowsAnOriginThatIsNotHTTPS(f *testing.F) {
 		for origin := range p.origins {
 			if !strings.HasPrefix(origin, "https://") && !strings.HasPrefix(origin, "http://") || origin != strings.ToLower(origin) {
 				t.Errorf("allowed %q", origin)
+			}
+			name, isPattern := strings.CutPrefix(origin, "https://*.")
+			if isPattern != weborigin.IsWildcard(origin) || strings.Contains(name, "*") {
+				t.Errorf("allowed the wildcard %q", origin)
+			}
+			if _, known := p.Rights(strings.Replace(origin, "*", "a", 1)); !known {
+				t.Errorf("%q allows nothing", origin)
+			}
+		}
+	})
+}
+
+// Whatever a certificate says, the rules judge it, and never let one in that is
+// not within its own dates.
+func FuzzNoCertificateIsUsableAgainstItsOwnDates(f *testing.F) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		f.Fatal(err)
+	}
+	now := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+	oid, err := x509.ParseOID("1.2.826.0.1275.101.0.3.1.1")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, template := range []x509.Certificate{
+		{KeyUsage: x509.KeyUsageDigitalSignature, Policies: []x509.OID{oid}},
+		{KeyUsage: x509.KeyUsageContentCommitment, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}},
+		{Subject: pkix.Name{CommonName: "Test CA"}, IsCA: true, BasicConstraintsValid: true},
+	} {
+		template.SerialNumber, template.NotBefore, template.NotAfter = big.NewInt(1), now.AddDate(-1, 0, 0), now.AddDate(1, 0, 0)
+		der, err := x509.CreateCertificate(rand.Reader, &template, &x509.Certificate{Subject: pkix.Name{CommonName: "Test CA"}}, &key.PublicKey, key)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(der, int64(0))
+		f.Add(der, int64(400*24*3600))
+	}
+	lax, err := Parse(nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	strict, err := Parse([]byte(full))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, der []byte, later int64) {
+		certificate, err := x509.ParseCertificate(der)
+		if err != nil {
+			return
+		}
+		at := now.Add(time.Duration(later%(100*365*24*3600)) * time.Second)
+		k := signin.Key{Certificate: certificate, Algorithm: "ES256"}
+		for _, p := range []*Policy{lax, strict} {
+			ok, why := p.Usable(k, at)
+			if ok != (why == "") || ok && (at.Before(certificate.NotBefore) || at.After(certificate.NotAfter)) {
+				t.Errorf("usable %v, %q at %v, from %v to %v", ok, why, at, certificate.NotBefore, certificate.NotAfter)
+			}
+			if rule := p.Excluded(k, at); ok && rule != "" {
+				t.Errorf("usable, and excluded by %s", rule)
+			}
+			if ok, why := p.MaySign(k, at); ok != (why == "") {
+				t.Errorf("may sign %v, %q", ok, why)
 			}
 		}
 	})
