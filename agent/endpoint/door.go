@@ -15,7 +15,7 @@ type door struct {
 	server *Server
 }
 
-// Accept asks the system once for each connection, which takes about a tenth
+// Accept asks the system once for each connection, which takes less than a tenth
 // of a millisecond.
 func (d door) Accept() (net.Conn, error) {
 	for {

@@ -86,7 +86,7 @@ func Run(ctx context.Context, c Config) error {
 	})
 	origins := approvals.New(approvals.Config{Rules: c.Policy, File: c.Approvals, Asker: asker(c), Audit: c.Audit, Log: c.Log})
 	door := endpoint.New(endpoint.Config{
-		Backend: service, Origins: origins, Peers: peer.System{}, Self: self,
+		Backend: service, Origins: origins, Peers: peer.NewSystem(), Self: self,
 		Version: c.Version, Developer: c.Developer, Log: c.Log,
 	})
 	group.Go(func() error { return cards.Run(ctx) })
