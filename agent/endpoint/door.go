@@ -48,18 +48,21 @@ type silentConn struct {
 	since time.Time
 }
 
-// add makes room by closing the oldest that says nothing: a new caller is never
-// refused because others are silent. Where there is none yet, the new one waits
-// for it: where connections come faster than they can be read, those that have
-// something to say would be closed unread.
+// add makes room by closing the oldest that say nothing: a new caller is never
+// refused because others are silent. Where connections come faster than they can
+// be read there are none yet, and those that have something to say must not be
+// closed unread: then it may be some more, and at last the new one waits.
 func (s *silent) add(conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(s.conns) >= maxSilent {
 		i := s.mutestLocked()
+		if i < 0 && len(s.conns) < mostSilent {
+			break
+		}
 		if i < 0 {
 			s.mu.Unlock()
-			time.Sleep(timeToSpeak / 10)
+			time.Sleep(timeToSpeak / 100)
 			s.mu.Lock()
 			continue
 		}

@@ -11,6 +11,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -310,24 +312,69 @@ func TestConnectionsAreCounted(t *testing.T) {
 }
 
 func TestSilentConnectionsMakeRoomForNewOnes(t *testing.T) {
-	s := serve(t, defaults(&fakeBackend{}))
-	var silent []net.Conn
-	for range maxSilent + 1 {
-		conn, err := net.Dial("tcp4", fmt.Sprintf("127.0.0.1:%d", s.port))
-		if err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		config := defaults(&fakeBackend{})
+		config.Port = 24747
+		l := newPipes()
+		s := serve(t, config, l)
+		var silent []net.Conn
+		for range maxSilent + 1 { // a page opens all that its browser lets it
+			conn, _ := l.dial(t.Context(), "", "")
+			silent = append(silent, conn)
 		}
-		defer func() { _ = conn.Close() }()
-		silent = append(silent, conn)
-	}
-	if _, err := silent[0].Read(make([]byte, 1)); err == nil {
-		t.Error("the oldest silent connection still lives")
-	}
-	s.open(t, good)
-	resp, _ := finish(t, silent[maxSilent], strings.ReplaceAll(handshake, ":P", fmt.Sprintf(":%d", s.port)))
-	if resp.StatusCode != http.StatusSwitchingProtocols {
-		t.Errorf("a silent connection that speaks at last: %v", resp)
-	}
+		synctest.Wait()
+		if n := len(s.silent.conns); n != maxSilent+1 {
+			t.Errorf("%d are open: somebody was pushed out before its time", n)
+		}
+		time.Sleep(timeToSpeak)
+		l.open(t)
+		for i, conn := range silent[:3] {
+			_ = conn.SetReadDeadline(time.Now().Add(time.Millisecond))
+			_, err := conn.Read(make([]byte, 1))
+			if closed := errors.Is(err, io.EOF); closed != (i < 2) {
+				t.Errorf("connection %d: %v", i, err)
+			}
+		}
+		resp, _ := finish(t, silent[maxSilent], strings.ReplaceAll(handshake, ":P", ":24747"))
+		if resp.StatusCode != http.StatusSwitchingProtocols {
+			t.Errorf("a silent connection that speaks at last: %v", resp)
+		}
+		for _, conn := range silent {
+			_ = conn.Close()
+		}
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestThereAreNeverMoreSilentConnectionsThanTheMost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		config := defaults(&fakeBackend{})
+		config.Port = 24747
+		l := newPipes()
+		s := serve(t, config, l)
+		began := time.Now()
+		var silent []net.Conn
+		for range mostSilent + 2 {
+			conn, _ := l.dial(t.Context(), "", "")
+			silent = append(silent, conn)
+		}
+		// The last but one waited until the oldest had their time.
+		if waited := time.Since(began); waited != timeToSpeak {
+			t.Errorf("it waited for %v", waited)
+		}
+		synctest.Wait()
+		if n := len(s.silent.conns); n > mostSilent {
+			t.Errorf("%d are open", n)
+		}
+		for _, conn := range silent {
+			_ = conn.Close()
+		}
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestHealthAnswersAllowedOriginsOnly(t *testing.T) {

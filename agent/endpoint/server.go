@@ -89,18 +89,20 @@ const (
 	outgoingBacklog = 64          // messages
 )
 
-// maxSilent is how many connections may be open that have not sent a request. It
-// is more than what a browser opens at all (Chromium: 256 for WebSockets and 256
-// for the rest; Firefox: 900), so that a page which opens all that it can does
-// not push out the connection that another page holds while the browser asks its
-// person.
-const maxSilent = 2048
-
-// timeToSpeak is how long a silent connection is not pushed out: a busy computer
-// may take that long to send what it has to say. Together with maxSilent it
-// bounds how many may come in a second before others wait. What was sent and is
-// yet to be read is no silence.
-const timeToSpeak = time.Second
+// The limits of connections that have not sent a request.
+const (
+	// maxSilent is how many may stay open. It is more than what a browser opens
+	// at all (Chromium: 256 for WebSockets and 256 for the rest; Firefox: 900),
+	// so that a page which opens all that it can does not push out the connection
+	// that another page holds while the browser asks its person.
+	maxSilent = 1024
+	// timeToSpeak is how long none is pushed out: a busy computer may take that
+	// long to send what it has to say. What was sent and is yet to be read is no
+	// silence.
+	timeToSpeak = time.Second
+	// mostSilent is how many there may be when many come within that time.
+	mostSilent = 4096
+)
 
 // Server is the door. It is made by New and used for one Serve.
 type Server struct {
