@@ -69,14 +69,17 @@ func (o options) revokeOrigin(site string, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("%w: origin %q: %w", errUsage, site, err)
 	}
-	found, err := approvals.Open(o.origins).Revoke(origin)
-	if err != nil {
+	was, err := approvals.Open(o.origins).Revoke(origin)
+	switch {
+	case err != nil:
 		return err
-	}
-	if !found {
+	case was == "":
 		return fmt.Errorf("there is no answer about %s", origin)
+	case was == approvals.Refused:
+		fmt.Fprintf(out, "you may be asked about %s again\n", origin)
+		return nil
 	}
-	fmt.Fprintf(out, "%s is no longer one of your answers\n", origin)
+	fmt.Fprintf(out, "%s may no longer use your smartcard, and you are not asked about it for a day\n", origin)
 	return o.recordRevocation(origin)
 }
 

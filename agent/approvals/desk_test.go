@@ -193,6 +193,22 @@ func TestAnOriginWhoseAnswerWasTakenBackMayBeAskedAboutAgain(t *testing.T) {
 	}
 }
 
+func TestASiteThatWasTakenBackIsNotAskedAboutThatDay(t *testing.T) {
+	c := newCounter(t)
+	c.turnsAway(site, true)
+	if _, err := c.File.Revoke(site); err != nil {
+		t.Fatal(err)
+	}
+	*c.clock = start.Add(day - time.Second)
+	if c.turnsAway(site, true) || c.rights(site) != "false" {
+		t.Error("a page that is still open has the person asked")
+	}
+	*c.clock = start.Add(day)
+	if !c.turnsAway(site, true) {
+		t.Error("never asked again")
+	}
+}
+
 func TestAPageWithManyNamesGetsAFewQuestionsADay(t *testing.T) {
 	c := newCounter(t)
 	asked := 0

@@ -94,16 +94,27 @@ func (f *File) List() ([]Entry, error) {
 	return c.Answers, nil
 }
 
-// Revoke takes an answer back, be it a yes or a no, and reports whether there
-// was one. Agents that run notice it at the next handshake or request.
-func (f *File) Revoke(origin string) (found bool, err error) {
+// Revoke takes an answer back, and returns which it was; empty when there was
+// none. A yes becomes a no, so that a page which is still open does not have the
+// person asked at once; after a no they may be asked again. Agents that run
+// notice it at the next handshake or request.
+func (f *File) Revoke(origin string) (was Answer, err error) {
 	err = f.change(func(c *content) error {
-		before := len(c.Answers)
-		c.Answers = slices.DeleteFunc(c.Answers, func(e Entry) bool { return e.Origin == origin })
-		found = len(c.Answers) < before
+		i := slices.IndexFunc(c.Answers, func(e Entry) bool { return e.Origin == origin })
+		if i < 0 {
+			return nil
+		}
+		if was = c.Answers[i].Answer; was == Allowed {
+			c.Answers[i] = Entry{origin, Refused, f.now()}
+		} else {
+			c.Answers = slices.Delete(c.Answers, i, i+1)
+		}
 		return nil
 	})
-	return found && err == nil, err
+	if err != nil {
+		return "", err
+	}
+	return was, nil
 }
 
 // keep notes that a question was asked, and the answer if there was one.

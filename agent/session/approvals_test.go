@@ -69,8 +69,8 @@ func TestASiteThatAPersonAllowedSignsThemInAndNoMore(t *testing.T) {
 		t.Errorf("it may sign documents: %q", code)
 	}
 
-	if found, err := approvals.Open(w.answers).Revoke(unlisted); !found || err != nil {
-		t.Fatal(found, err)
+	if was, err := approvals.Open(w.answers).Revoke(unlisted); was != approvals.Allowed || err != nil {
+		t.Fatal(was, err)
 	}
 	before := strings.Count(w.journal.String(), `"outcome"`)
 	if err := p.conn.Write(t.Context(), websocket.MessageText,
