@@ -51,10 +51,14 @@ deps-e2e: deps
 deps-package:
 	@.ci/deps package
 
-build: build/cardea-agent build/cardea-tray build/cardea-demo ## build the programs into build/
+build: build/cardea-agent build/cardea-broker build/cardea-tray build/cardea-demo ## build the programs into build/
 
 build/cardea-agent: FORCE
 	go build -ldflags '$(LDFLAGS)' -o $@ ./agent
+
+# Without cgo: what owns the port for everybody loads no C library.
+build/cardea-broker: FORCE
+	CGO_ENABLED=0 go build -ldflags '$(LDFLAGS)' -o $@ ./agent/broker
 
 build/cardea-tray: FORCE
 	go build -ldflags '$(LDFLAGS)' -o $@ ./ui
@@ -130,7 +134,7 @@ deb: build/packages.deb ## build the Debian package of agent and tray into build
 
 rpm: build/packages.rpm ## build the RPM package of agent and tray into build/packages
 
-build/packages.%: deps build/cardea-agent build/cardea-tray $(NFPM) FORCE
+build/packages.%: deps build/cardea-agent build/cardea-broker build/cardea-tray $(NFPM) FORCE
 	@mkdir -p build/packages
 	rm -f build/packages/*.$*
 	VERSION=$(VERSION) ARCH=$$(go env GOARCH) $(NFPM) package -f installer/linux/nfpm.yaml -p $* -t build/packages/
@@ -140,7 +144,7 @@ pkg-check: deps deps-package ## open the packages that were built and compare wh
 
 docs-check: deps $(NODE_MODULES) ## check the docs' links, and that generated files are what their source says
 	go test -count=1 -run '^TestDocs' ./agent
-	go test -count=1 ./agent/protocol/... ./ui/tray/icongen
+	go test -count=1 ./agent/protocol/... ./agent/policy/gen ./ui/tray/icongen
 	cd web/client && npm run build:check
 
 clean: ## delete what was built and the client's packages, but not the built tools

@@ -15,6 +15,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
@@ -30,11 +31,14 @@ const (
 const usage = `cardea-agent lets web pages sign you in with the smartcard in your reader.
 
 Usage:
-  cardea-agent run [flags]       run the agent in this session
-  cardea-agent origins list      list the sites that you decided about
+  cardea-agent run [flags]          run the agent in this session
+  cardea-agent policy show [--json] say which settings count, and who decided them
+  cardea-agent policy check FILE    say what is wrong with a policy file, if anything
+  cardea-agent browser-policy       show what browsers have to be told; --apply tells them
+  cardea-agent origins list         list the sites that you decided about
   cardea-agent origins revoke ORIGIN
-                                 take your answer about one of them back
-  cardea-agent version [--json]  say which version this is
+                                    take your answer about one of them back
+  cardea-agent version [--json]     say which version this is
 
 "cardea-agent run --help" lists the flags.
 `
@@ -58,6 +62,10 @@ func execute(ctx context.Context, args []string, out, errs io.Writer) int {
 		err = run(ctx, args[1:], errs)
 	case "origins":
 		err = origins(args[1:], out, errs)
+	case "policy":
+		err = policyCommand(args[1:], out, errs)
+	case "browser-policy":
+		err = browserPolicy(args[1:], out, errs)
 	case "version", "--version":
 		err = printVersion(args[1:], out, errs)
 	case "help", "--help", "-h":
@@ -72,7 +80,9 @@ func execute(ctx context.Context, args []string, out, errs io.Writer) int {
 		fmt.Fprintln(errs, "cardea-agent:", err)
 		return exitUsage
 	}
-	fmt.Fprintln(errs, "cardea-agent:", err)
+	for line := range strings.Lines(err.Error()) { // a policy may have many faults
+		fmt.Fprintln(errs, "cardea-agent:", strings.TrimSuffix(line, "\n"))
+	}
 	return exitFailed
 }
 

@@ -4,7 +4,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 
 	"github.com/cardea-agent/cardea/agent/approvals"
 	"github.com/cardea-agent/cardea/agent/audit"
@@ -22,7 +21,7 @@ func origins(args []string, out, errs io.Writer) error {
 	var o options
 	flags := flag.NewFlagSet("cardea-agent origins", flag.ContinueOnError)
 	flags.StringVar(&o.origins, "origins", "", "`file` of the answers (default below this user's state folder)")
-	flags.StringVar(&o.policy, "policy", "", "policy `file` (default "+policyPath()+", where there is one)")
+	flags.StringVar(&o.policy, "policy", "", "policy `file`, instead of those of this system")
 	flags.StringVar(&o.audit, "audit", "", "audit log `file` (default below this user's state folder)")
 	site := ""
 	if what == "revoke" {
@@ -58,7 +57,7 @@ func (o options) listOrigins(out, errs io.Writer) error {
 	for _, line := range approvals.Lines(entries) {
 		fmt.Fprintln(out, line)
 	}
-	if rules, err := o.loadPolicy(slog.New(slog.DiscardHandler)); err == nil && len(entries) > 0 && !rules.AskOrigins() {
+	if rules, err := o.places().Load(); err == nil && len(entries) > 0 && !rules.AskOrigins() {
 		fmt.Fprintln(errs, "The policy does not let people decide about sites (origins.ask), so these answers do not count.")
 	}
 	return nil

@@ -8,14 +8,6 @@ import (
 	"runtime"
 )
 
-// policyPath is where an administrator puts the policy.
-func policyPath() string {
-	if runtime.GOOS == "darwin" {
-		return "/Library/Application Support/Cardea/policy.toml"
-	}
-	return "/etc/cardea/policy.toml"
-}
-
 // auditPath is the audit log of this user.
 func auditPath() (string, error) {
 	if runtime.GOOS == "darwin" {

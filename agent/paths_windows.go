@@ -6,16 +6,6 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// policyPath is where an administrator puts the policy. The system is asked,
-// not the environment, which is the user's own.
-func policyPath() string {
-	data, err := windows.KnownFolderPath(windows.FOLDERID_ProgramData, 0)
-	if err != nil {
-		data = `C:\ProgramData`
-	}
-	return filepath.Join(data, "Cardea", "policy.toml")
-}
-
 // auditPath is the audit log of this user.
 func auditPath() (string, error) {
 	return own("audit.log")

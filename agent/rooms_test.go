@@ -64,6 +64,19 @@ var rules = []rule{
 		why: "what is loaded into a process is decided from a text and a file's owner, and nothing else",
 	},
 	{
+		of: "agent/policy", only: []string{
+			std, "golang.org/x/sys/...", "github.com/fsnotify/fsnotify", "howett.net/plist", "agent/signin", "agent/stricttoml", "agent/trust",
+			"agent/weborigin",
+		},
+		why: "the machine service reads settings as well, and needs nothing else for it",
+	},
+	{
+		of: "agent/browserpolicy", only: []string{
+			std, "golang.org/x/sys/...", "github.com/go-json-experiment/json/...", "howett.net/plist",
+		},
+		why: "what runs as an administrator and writes other programs' files is read in one place",
+	},
+	{
 		of: "agent/trust", only: []string{std, "golang.org/x/sys/..."},
 		why: "whom the agent trusts with its own process is read in one place",
 	},
@@ -82,6 +95,26 @@ var rules = []rule{
 	{
 		of: "pcsc/...", never: []string{"agent/...", "ui/...", "web/..."},
 		why: "card code knows nothing of pages and people, so it can be used and checked by itself",
+	},
+	{
+		of: "agent/broker", only: []string{
+			std, "agent/peer", "agent/handover", "agent/loopback", "github.com/kardianos/service",
+			"github.com/coreos/go-systemd/v22/activation", "golang.org/x/sync/...",
+		},
+		never: []string{"pcsc/...", "ui/...", "web/...", "agent/signin", "agent/prompt/...", "agent/endpoint", "github.com/ebfe/scard"},
+		why:   "what owns the port for everybody can do nothing but hand connections over",
+	},
+	{
+		of: "agent/handover", only: []string{std, "agent/peer/...", "github.com/hashicorp/yamux", "github.com/Microsoft/go-winio", "golang.org/x/sys/..."},
+		why: "a connection on its way is nobody's to read",
+	},
+	{
+		of: "agent/peer/...", only: []string{std, "agent/peer", "github.com/mdlayher/netlink", "golang.org/x/sys/..."},
+		why: "who somebody is, is the operating system's word alone",
+	},
+	{
+		of: "agent/loopback", only: []string{std, "golang.org/x/sys/..."},
+		why: "that nothing listens on other addresses can be seen by reading one package",
 	},
 	{
 		of: "ui/...", only: []string{std, foreign, "ui/...", "agent/prompt/...", "agent/signin", "agent/protocol"},
@@ -138,6 +171,9 @@ var owners = []owner{
 	{"modernc.org/sqlite/...", "web/portal/store", "all SQL is in one place"},
 	{"github.com/pressly/goose/v3/...", "web/portal/store", "tables are changed by one tool, in one place"},
 	{"github.com/pelletier/go-toml/v2/...", "agent/stricttoml", "what an administrator writes is read strictly, or not at all"},
+	{"github.com/fsnotify/fsnotify", "agent/policy", "what changes while the agent runs is the policy alone"},
+	{"github.com/hashicorp/yamux", "agent/handover", "only where a connection cannot change hands is it relayed"},
+	{"github.com/kardianos/service", "agent/broker", "one program is a service of the machine"},
 	{"github.com/coder/websocket/...", "agent/endpoint", "pages come in by one door, behind its checks"},
 }
 

@@ -2,24 +2,24 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"net"
 	"os"
 	"strconv"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/cardea-agent/cardea/agent/approvals"
 	"github.com/cardea-agent/cardea/agent/audit"
 	"github.com/cardea-agent/cardea/agent/choices"
-	"github.com/cardea-agent/cardea/agent/endpoint"
+	"github.com/cardea-agent/cardea/agent/handover"
+	"github.com/cardea-agent/cardea/agent/loopback"
 	"github.com/cardea-agent/cardea/agent/policy"
 	"github.com/cardea-agent/cardea/agent/prompt"
 	"github.com/cardea-agent/cardea/agent/prompt/nodump"
-	"github.com/cardea-agent/cardea/agent/protocol"
 	"github.com/cardea-agent/cardea/agent/session"
 	"github.com/cardea-agent/cardea/agent/signin"
 	"github.com/cardea-agent/cardea/pcsc"
@@ -28,6 +28,7 @@ import (
 // options are the flags of run.
 type options struct {
 	listen    string
+	broker    string
 	policy    string
 	audit     string
 	choices   string
@@ -44,15 +45,16 @@ func run(ctx context.Context, args []string, errs io.Writer) error {
 	}
 	var o options
 	flags := flag.NewFlagSet("cardea-agent run", flag.ContinueOnError)
-	flags.StringVar(&o.listen, "listen", net.JoinHostPort("127.0.0.1", strconv.Itoa(protocol.DefaultPort)), "loopback `address` and port for pages; both families are served")
-	flags.StringVar(&o.policy, "policy", "", "policy `file` (default "+policyPath()+", where there is one)")
+	flags.StringVar(&o.listen, "listen", "", "loopback `address` and port for pages (default 127.0.0.1 and the policy's port); both families are served")
+	flags.StringVar(&o.broker, "broker", "", "take connections from the broker that agents dial at this `path`, instead of listening")
+	flags.StringVar(&o.policy, "policy", "", "policy `file`, instead of those of this system")
 	flags.StringVar(&o.audit, "audit", "", "audit log `file` (default below this user's state folder)")
 	flags.StringVar(&o.choices, "choices", "", "`file` of remembered choices of keys (default below this user's state folder)")
 	flags.StringVar(&o.origins, "origins", "", "`file` of the sites that the person let in (default below this user's state folder)")
 	flags.StringVar(&o.prompt, "prompt", "tray", "who asks the person: tray or terminal")
 	flags.StringVar(&o.socket, "prompt-socket", "", "the tray's socket `path` (default in this user's runtime folder)")
 	flags.BoolVar(&o.developer, "developer", false, "also let in listed http origins of this computer")
-	flags.BoolVar(&o.verbose, "verbose", false, "log more")
+	flags.BoolVar(&o.verbose, "verbose", false, "log more, whatever the policy says")
 	if err := parse(flags, args, errs); err != nil {
 		return err
 	}
@@ -63,14 +65,19 @@ func run(ctx context.Context, args []string, errs io.Writer) error {
 }
 
 func (o options) run(ctx context.Context, errs io.Writer) error {
-	level := slog.LevelInfo
-	if o.verbose {
-		level = slog.LevelDebug
-	}
+	level := new(slog.LevelVar)
 	log := slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: level}))
-	rules, err := o.loadPolicy(log)
+	rules, err := policy.Open(o.places(), log)
 	if err != nil {
 		return err
+	}
+	o.setLevel(rules, level)
+	if p, _ := rules.Current(); len(p.Origins()) == 0 {
+		log.Warn("the policy names no origin, so no page may ask for a sign-in")
+	}
+	if o.listen == "" {
+		p, _ := rules.Current()
+		o.listen = net.JoinHostPort("127.0.0.1", strconv.Itoa(p.Port()))
 	}
 	if o.audit == "" {
 		if o.audit, err = auditPath(); err != nil {
@@ -95,7 +102,7 @@ func (o options) run(ctx context.Context, errs io.Writer) error {
 	decisions.Failed = func(e signin.Event, err error) {
 		log.Error("a decision is not in the audit log", "what", e.What, "origin", e.Origin, "outcome", e.Outcome, "err", err)
 	}
-	listeners, err := endpoint.Listen(o.listen)
+	listeners, err := o.listeners(log)
 	if err != nil {
 		return err
 	}
@@ -110,18 +117,47 @@ func (o options) run(ctx context.Context, errs io.Writer) error {
 	for _, l := range listeners {
 		log.Info("listening", "address", l.Addr().String(), "version", version)
 	}
-	return session.Run(ctx, c)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return rules.Run(ctx) })
+	group.Go(func() error { o.followLevel(ctx, rules, level); return nil })
+	group.Go(func() error { return session.Run(ctx, c) })
+	return group.Wait()
 }
 
-// loadPolicy reads the policy. Only the file that nobody named may be missing.
-func (o options) loadPolicy(log *slog.Logger) (*policy.Policy, error) {
+// listeners are where pages' connections come from.
+func (o options) listeners(log *slog.Logger) ([]net.Listener, error) {
+	if o.broker != "" {
+		return []net.Listener{handover.Listen(o.broker, log)}, nil
+	}
+	return loopback.Listen(o.listen)
+}
+
+// places are where the policy is: those of this system, unless a file was named.
+func (o options) places() policy.Places {
 	if o.policy != "" {
-		return policy.Load(o.policy)
+		return policy.Only(o.policy)
 	}
-	rules, err := policy.LoadTrusted(policyPath())
-	if errors.Is(err, fs.ErrNotExist) {
-		log.Warn("there is no policy, so no page may ask for a sign-in", "file", policyPath())
-		return policy.Parse(nil)
+	return policy.System()
+}
+
+// setLevel takes over how much is logged, and returns what is closed when that
+// may be another level.
+func (o options) setLevel(rules *policy.Live, level *slog.LevelVar) <-chan struct{} {
+	p, changed := rules.Current()
+	if o.verbose {
+		level.Set(slog.LevelDebug)
+	} else {
+		level.Set(p.LogLevel())
 	}
-	return rules, err
+	return changed
+}
+
+func (o options) followLevel(ctx context.Context, rules *policy.Live, level *slog.LevelVar) {
+	for {
+		select {
+		case <-o.setLevel(rules, level):
+		case <-ctx.Done():
+			return
+		}
+	}
 }

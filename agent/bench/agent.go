@@ -19,8 +19,8 @@ import (
 	"time"
 
 	"github.com/cardea-agent/cardea/agent/audit"
-	"github.com/cardea-agent/cardea/agent/endpoint"
 	"github.com/cardea-agent/cardea/agent/endpoint/endpointtest"
+	"github.com/cardea-agent/cardea/agent/loopback"
 	"github.com/cardea-agent/cardea/agent/prompt"
 	"github.com/cardea-agent/cardea/agent/protocol"
 	"github.com/cardea-agent/cardea/agent/session"
@@ -36,13 +36,13 @@ type agent struct {
 	stop    func() error
 }
 
-// agentHere runs an agent in this process.
-func agentHere(driver pcsc.Driver, folder string) (agent, error) {
+// agentHere runs an agent in this process, which takes over more listeners.
+func agentHere(driver pcsc.Driver, folder string, more ...net.Listener) (agent, error) {
 	log, file, err := audit.Open(filepath.Join(folder, "audit.log"))
 	if err != nil {
 		return agent{}, err
 	}
-	listeners, err := endpoint.Listen("127.0.0.1:0")
+	listeners, err := loopback.Listen("127.0.0.1:0")
 	if err != nil {
 		return agent{}, errors.Join(err, file.Close())
 	}
@@ -52,7 +52,7 @@ func agentHere(driver pcsc.Driver, folder string) (agent, error) {
 	go func() {
 		ended <- session.Run(ctx, session.Config{
 			Driver: driver, Policy: parseRules(), Audit: log, Log: slog.New(slog.DiscardHandler), Version: "bench",
-			Listeners: listeners, PromptPath: a.socket,
+			Listeners: append(listeners, more...), PromptPath: a.socket,
 		})
 	}()
 	a.stop = sync.OnceValue(func() error {
@@ -74,27 +74,40 @@ func startAgent(program, folder string) (agent, error) {
 	a := agent{socket: filepath.Join(folder, "program", "prompt.sock")}
 	cmd := exec.Command(program, "run", "--listen", "127.0.0.1:0", "--policy", policy, //nolint:gosec // the person at the command line names it
 		"--audit", filepath.Join(folder, "audit.log"), "--prompt-socket", a.socket)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	var err error
+	a.address, a.stop, err = listens(cmd)
+	if err != nil {
+		return agent{}, err
+	}
+	a.process = cmd.Process.Pid
+	return a, nil
+}
+
+// listens starts a program and returns when it says where it listens first.
+func listens(cmd *exec.Cmd) (address string, stop func() error, err error) {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	// Not StderrPipe: Wait must not close it before the last line is read.
 	r, w, err := os.Pipe()
 	if err != nil {
-		return agent{}, err
+		return "", nil, err
 	}
 	cmd.Stderr = w
 	err = cmd.Start()
 	_ = w.Close()
 	if err != nil {
-		return agent{}, errors.Join(err, r.Close())
+		return "", nil, errors.Join(err, r.Close())
 	}
-	a.process = cmd.Process.Pid
 	lines := bufio.NewReader(r)
 	said := ""
-	for a.address == "" && err == nil {
+	for address == "" && err == nil {
 		var line string
 		line, err = lines.ReadString('\n')
 		said += line
 		if m := listening.FindStringSubmatch(line); m != nil {
-			a.address = m[1]
+			address = m[1]
 		}
 	}
 	drained := make(chan struct{})
@@ -103,16 +116,16 @@ func startAgent(program, folder string) (agent, error) {
 		_, _ = io.Copy(io.Discard, lines)
 		_ = r.Close()
 	}()
-	a.stop = sync.OnceValue(func() error {
+	stop = sync.OnceValue(func() error {
 		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 		err := cmd.Wait()
 		<-drained
 		return err
 	})
-	if a.address == "" {
-		return agent{}, fmt.Errorf("%s does not listen: %w\n%s", program, errors.Join(err, a.stop()), said)
+	if address == "" {
+		return "", nil, fmt.Errorf("%s does not listen: %w\n%s", cmd.Path, errors.Join(err, stop()), said)
 	}
-	return a, nil
+	return address, stop, nil
 }
 
 // startTray runs a tray in this process whose person is prompter, and returns

@@ -40,23 +40,26 @@ import (
 
 // options are the flags.
 type options struct {
-	agent, tray, out string
-	rounds           int
-	idle, load       time.Duration
+	agent, broker, tray, out string
+	rounds                   int
+	idle, load               time.Duration
 }
 
 func main() {
-	if is, err := beAnother(); is {
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "cardea-bench:", err)
-			os.Exit(1)
+	for _, be := range []func() (bool, error){beCard, bePerson, beFlood} {
+		if is, err := be(); is {
+			if err != nil {
+				fmt.Fprintln(os.Stderr, "cardea-bench:", err)
+				os.Exit(1)
+			}
+			return
 		}
-		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var o options
 	flag.StringVar(&o.agent, "agent", "build/cardea-agent", "the built agent's `file`")
+	flag.StringVar(&o.broker, "broker", "build/cardea-broker", "the built broker's `file`; empty to leave it out")
 	flag.StringVar(&o.tray, "tray", "build/cardea-tray", "the built tray's `file`; empty to leave it out")
 	flag.StringVar(&o.out, "out", "build/bench.json", "the `file` for the figures")
 	flag.IntVar(&o.rounds, "rounds", 500, "how often fast things are measured; slow ones less often")
@@ -72,15 +75,6 @@ func main() {
 		stop()
 		os.Exit(1) //nolint:gocritic // stop was called
 	}
-}
-
-// beAnother is this program as another process of a measurement, if it was
-// started as one.
-func beAnother() (is bool, err error) {
-	if is, err = beFlood(); is {
-		return is, err
-	}
-	return beCard()
 }
 
 // run measures, writes the file and prints the table.
@@ -143,6 +137,7 @@ func (o options) measure(ctx context.Context, folder string, progress io.Writer)
 	part("starts", func() ([]figure, error) { return o.starts(ctx, folder) })
 	part("the program", func() ([]figure, error) { return o.program(ctx, pcscd, folder) })
 	part("a hostile load", func() ([]figure, error) { return o.hostile(ctx, pcscd, folder) })
+	part("the broker", func() ([]figure, error) { return measureBroker(ctx, o.broker, folder, o.rounds) })
 	part("the tray", func() ([]figure, error) { return measureTray(ctx, o.tray, folder, o.rounds) })
 	if err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cardea-agent/cardea/agent/audit"
-	"github.com/cardea-agent/cardea/agent/endpoint"
+	"github.com/cardea-agent/cardea/agent/loopback"
 	"github.com/cardea-agent/cardea/agent/policy"
 	"github.com/cardea-agent/cardea/agent/session"
 	"github.com/cardea-agent/cardea/agent/signin"
@@ -133,7 +133,7 @@ func serve(ctx context.Context, handler http.Handler, listeners []net.Listener) 
 // listen listens on addr. Where addr is the usual one and cannot be had, any
 // free port serves: the demo tells its site which one.
 func listen(addr, usual, what string, notice io.Writer) ([]net.Listener, error) {
-	listeners, err := endpoint.Listen(addr)
+	listeners, err := loopback.Listen(addr)
 	if err == nil || addr != usual {
 		return listeners, err
 	}
@@ -141,7 +141,7 @@ func listen(addr, usual, what string, notice io.Writer) ([]net.Listener, error) 
 	if splitErr != nil {
 		return nil, splitErr
 	}
-	free, freeErr := endpoint.Listen(net.JoinHostPort(host, "0"))
+	free, freeErr := loopback.Listen(net.JoinHostPort(host, "0"))
 	if freeErr != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ import (
 	"github.com/coder/websocket/wsjson"
 	"go.uber.org/goleak"
 
-	"github.com/cardea-agent/cardea/agent/endpoint"
+	"github.com/cardea-agent/cardea/agent/loopback"
 	"github.com/cardea-agent/cardea/agent/signin"
 	"github.com/cardea-agent/cardea/pcsc/virtual"
 )
@@ -224,7 +224,7 @@ func TestOnlyTheControlPageItselfMovesCards(t *testing.T) {
 }
 
 func TestATakenUsualPortIsReplacedWithASentence(t *testing.T) {
-	taken, err := endpoint.Listen("127.0.0.1:0")
+	taken, err := loopback.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,7 +246,7 @@ func TestATakenUsualPortIsReplacedWithASentence(t *testing.T) {
 }
 
 func TestNothingListensWhenTheDemoCannotStart(t *testing.T) {
-	free, err := endpoint.Listen("127.0.0.1:0")
+	free, err := loopback.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
-	"github.com/cardea-agent/cardea/agent/endpoint"
+	"github.com/cardea-agent/cardea/agent/loopback"
 	"github.com/cardea-agent/cardea/agent/policy"
 	"github.com/cardea-agent/cardea/agent/session"
 	"github.com/cardea-agent/cardea/agent/signin"
@@ -70,7 +70,7 @@ func (w *ward) startAgent(rules string) (stop func()) {
 	if c.Policy, err = policy.Parse([]byte(rules)); err != nil {
 		w.t.Fatal(err)
 	}
-	if c.Listeners, err = endpoint.Listen(net.JoinHostPort("127.0.0.1", strconv.Itoa(w.agentPort))); err != nil {
+	if c.Listeners, err = loopback.Listen(net.JoinHostPort("127.0.0.1", strconv.Itoa(w.agentPort))); err != nil {
 		w.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -6,13 +6,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
-	"time"
-
-	"github.com/coder/websocket"
 
 	"github.com/cardea-agent/cardea/agent/endpoint/endpointtest"
 	"github.com/cardea-agent/cardea/agent/policy"
+	"github.com/cardea-agent/cardea/agent/signin"
 )
 
 // book is a list of origins that changes: the administrator's, and what the
@@ -131,7 +128,7 @@ func TestAPageWhoseOriginIsTakenBackMayAskNoMore(t *testing.T) {
 	b.revoke("https://a.example")
 	before := s.backend.calls.Load()
 	p.ask("watch", `{}`)
-	p.expectClose(websocket.StatusPolicyViolation)
+	p.expectError("1", signin.CodeNotPermitted, `"right":"authenticate"`)
 	if after := s.backend.calls.Load(); after != before {
 		t.Error("its request was done")
 	}
@@ -140,30 +137,6 @@ func TestAPageWhoseOriginIsTakenBackMayAskNoMore(t *testing.T) {
 	}
 	other.ask("watch", `{}`)
 	other.next()
-}
-
-func TestAPageWhoseOriginIsTakenBackHearsNoMore(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBook("https://a.example")
-		config := defaults(&fakeBackend{})
-		config.Origins, config.Port = b, 24747
-		l := newPipes()
-		s := serve(t, config, l)
-		p, status := dialThrough(t, "ws://127.0.0.1:24747/cardea", "https://a.example", &http.Transport{DialContext: l.dial})
-		if p == nil {
-			t.Fatal(status)
-		}
-		p.hello()
-		began := time.Now()
-		b.revoke("https://a.example")
-		p.expectClose(websocket.StatusPolicyViolation)
-		if waited := time.Since(began); waited > pingInterval {
-			t.Errorf("it heard on for %v", waited)
-		}
-		if err := s.stop(); err != nil {
-			t.Error(err)
-		}
-	})
 }
 
 const wildcards = `

@@ -51,7 +51,6 @@ var (
 	endStopping = &ending{code: websocket.StatusGoingAway, reason: "the agent stops"}
 	endTooBig   = &ending{code: websocket.StatusMessageTooBig, reason: "the message is too big"}
 	endBinary   = &ending{code: websocket.StatusUnsupportedData, reason: "only text messages are allowed"}
-	endRevoked  = &ending{code: websocket.StatusPolicyViolation, reason: "the origin is not allowed any more"}
 	endClosed   = &ending{code: websocket.StatusNormalClosure, reason: "closed", cut: true}
 	endTooSlow  = &ending{reason: "the page does not read its messages", cut: true}
 	endSilent   = &ending{reason: "the page does not answer pings", cut: true}
@@ -133,7 +132,7 @@ func (c *connection) write() {
 		case <-changed:
 			var next protocol.Snapshot
 			next, changed = c.snapshot()
-			if sameSnapshot(next, shown) {
+			if sameSnapshot(next, shown) || !c.stillAllowed() {
 				continue
 			}
 			shown = next
@@ -152,8 +151,7 @@ func (c *connection) send(data []byte) {
 	}
 }
 
-// ping keeps the connection alive, notices a page that is gone, and one that is
-// not allowed any more: such a one may not ask, and hears no more either.
+// ping keeps the connection alive and notices a page that is gone.
 func (c *connection) ping() {
 	ticker := time.NewTicker(pingInterval)
 	defer ticker.Stop()
@@ -162,10 +160,6 @@ func (c *connection) ping() {
 		case <-c.ctx.Done():
 			return
 		case <-ticker.C:
-		}
-		if !c.known() {
-			c.end(endRevoked)
-			return
 		}
 		ctx, cancel := context.WithTimeout(c.ctx, pongTimeout)
 		err := c.ws.Ping(ctx)

@@ -28,8 +28,6 @@ var capabilities = []string{
 func (c *connection) handle(data []byte) {
 	req, perr := protocol.ParseRequest(data)
 	switch {
-	case !c.known():
-		c.end(endRevoked)
 	case perr != nil:
 		c.fail(req, perr)
 	case len(data) > maxMessage && req.Method != protocol.MethodSign:
@@ -39,6 +37,8 @@ func (c *connection) handle(data []byte) {
 	case c.greeted == (req.Method == protocol.MethodHello):
 		// A hello first, and no other later.
 		c.fail(req, protocol.Invalid("method", protocol.ProblemOrder))
+	case !c.stillAllowed() && req.Method != protocol.MethodCancel && req.Method != protocol.MethodEndSession:
+		c.fail(req, protocol.NewError(signin.CodeNotPermitted, map[string]any{"right": rightAuthenticate}))
 	default:
 		c.dispatch(req)
 	}
@@ -217,16 +217,17 @@ func (c *connection) start(req protocol.Request, right string, limit time.Durati
 	})
 }
 
-// known reports whether the page's origin is still allowed.
-func (c *connection) known() bool {
-	_, known := c.Origins.Rights(c.origin)
-	return known
-}
-
 // may reports whether an origin has a right.
 func (s *Server) may(origin, right string) bool {
 	rights, _ := s.Origins.Rights(origin)
 	return slices.Contains(rights, right)
+}
+
+// stillAllowed reports whether the connection's origin is on the list, which may
+// have changed since the handshake. One that is not may only end what it began.
+func (c *connection) stillAllowed() bool {
+	_, known := c.Origins.Rights(c.origin)
+	return known
 }
 
 // finish takes a request off the running ones and reports whether its result

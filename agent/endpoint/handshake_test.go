@@ -16,6 +16,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/cardea-agent/cardea/agent/loopback"
 	"github.com/cardea-agent/cardea/agent/peer"
 )
 
@@ -87,7 +88,7 @@ func TestAHandshakeIsAcceptedUnderEveryNameOfTheAgent(t *testing.T) {
 }
 
 func TestTheAgentAnswersOnIPv6(t *testing.T) {
-	listeners, err := Listen("localhost:0")
+	listeners, err := loopback.Listen("localhost:0")
 	if err != nil {
 		t.Fatal(err)
 	}

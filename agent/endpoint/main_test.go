@@ -17,6 +17,7 @@ import (
 	"github.com/coder/websocket"
 	"go.uber.org/goleak"
 
+	"github.com/cardea-agent/cardea/agent/loopback"
 	"github.com/cardea-agent/cardea/agent/peer"
 	"github.com/cardea-agent/cardea/agent/protocol"
 	"github.com/cardea-agent/cardea/agent/signin"
@@ -164,7 +165,7 @@ func serve(t testing.TB, config Config, listeners ...net.Listener) *testServer {
 	t.Helper()
 	if listeners == nil {
 		var err error
-		if listeners, err = Listen("127.0.0.1:0"); err != nil {
+		if listeners, err = loopback.Listen("127.0.0.1:0"); err != nil {
 			t.Fatal(err)
 		}
 	}

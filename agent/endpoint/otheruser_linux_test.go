@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/cardea-agent/cardea/agent/loopback"
 	"github.com/cardea-agent/cardea/agent/peer"
 )
 
@@ -21,7 +22,7 @@ func TestAnotherSystemUserWithAForgedOriginIsRefused(t *testing.T) {
 	var log buffer
 	config := defaults(&fakeBackend{})
 	config.Self, config.Peers, config.Log = self, peer.System{}, logTo(&log)
-	listeners, err := Listen("127.0.0.1:0")
+	listeners, err := loopback.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

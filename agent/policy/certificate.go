@@ -3,25 +3,13 @@ package policy
 import (
 	"cmp"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/cardea-agent/cardea/agent/signin"
 )
-
-// certificateTable is the part of the TOML text about certificates.
-type certificateTable struct {
-	KeyUsage         []string  `toml:"keyUsage"`
-	NotKeyUsage      []string  `toml:"notKeyUsage"`
-	ExtendedKeyUsage []string  `toml:"extendedKeyUsage"`
-	Policies         []string  `toml:"policies"`
-	Issuers          []string  `toml:"issuers"`
-	ValidFor         *duration `toml:"validFor"`
-}
 
 // certificateRules narrow which certificates may sign people in. Those that the
 // administrator did not write allow any.
@@ -50,54 +38,25 @@ var extendedKeyUsages = map[string]string{
 	"smartcardLogon":  "1.3.6.1.4.1.311.20.2.2", // MS-PKCA section 3.1.5.2.1.1
 }
 
-// longestAhead bounds validFor: nobody's card is renewed earlier.
+// longestAhead bounds certificate.validFor: nobody's card is renewed earlier.
 const longestAhead = 366 * 24 * time.Hour
 
-func (t certificateTable) rules() (r certificateRules, err error) {
-	for _, list := range []struct {
-		name   string
-		values []string
-	}{
-		{"keyUsage", t.KeyUsage}, {"notKeyUsage", t.NotKeyUsage}, {"extendedKeyUsage", t.ExtendedKeyUsage},
-		{"policies", t.Policies}, {"issuers", t.Issuers},
-	} {
-		if list.values != nil && len(list.values) == 0 {
-			return r, fmt.Errorf("%s: names none; leave the line out to allow any", list.name)
-		}
-		if slices.Contains(list.values, "") {
-			return r, fmt.Errorf("%s: has an empty entry", list.name)
-		}
-	}
-	r.issuers = t.Issuers
-	if r.must, err = usages(t.KeyUsage); err != nil {
-		return r, fmt.Errorf("keyUsage: %w", err)
-	}
-	if r.mustNot, err = usages(t.NotKeyUsage); err != nil {
-		return r, fmt.Errorf("notKeyUsage: %w", err)
-	}
+// usageNames are the names of keyUsages, in order.
+func usageNames() []string { return slices.Sorted(maps.Keys(keyUsages)) }
+
+// contradiction refuses rules that no certificate could keep.
+func (r certificateRules) contradiction() error {
 	if both := (r.must | x509.KeyUsageDigitalSignature) & r.mustNot; both != 0 {
-		return r, errors.New("notKeyUsage: excludes what every certificate must have")
+		return errExcluded
 	}
-	if r.extended, err = identifiers(t.ExtendedKeyUsage, extendedKeyUsages); err != nil {
-		return r, fmt.Errorf("extendedKeyUsage: %w", err)
-	}
-	if r.policies, err = identifiers(t.Policies, nil); err != nil {
-		return r, fmt.Errorf("policies: %w", err)
-	}
-	if t.ValidFor != nil {
-		r.validFor = time.Duration(*t.ValidFor)
-	}
-	if r.validFor < 0 || r.validFor > longestAhead {
-		return r, fmt.Errorf("validFor: must be at least nothing and at most %s", longestAhead)
-	}
-	return r, nil
+	return nil
 }
 
 func usages(names []string) (all x509.KeyUsage, err error) {
 	for _, name := range names {
 		u, ok := keyUsages[name]
 		if !ok {
-			return 0, fmt.Errorf("must be of %s, not %q", strings.Join(slices.Sorted(maps.Keys(keyUsages)), ", "), name)
+			return 0, fmt.Errorf("must be %s, not %q", oneOfWords(usageNames()), name)
 		}
 		all |= u
 	}

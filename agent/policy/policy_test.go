@@ -7,13 +7,9 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
-	"errors"
-	"fmt"
-	"io/fs"
 	"math/big"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -133,11 +129,13 @@ func TestAWildcardCountsOnlyInAFileOfTheAdministrators(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The folder is below one that all may write to, so the file is anybody's.
-	if _, err := Load(file); err == nil || !strings.Contains(err.Error(), "may have a wildcard") {
+	places := Only(file)
+	if _, err := places.Load(); err == nil || !strings.Contains(err.Error(), "may have a wildcard") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := LoadTrusted(file); err == nil {
-		t.Error("the folder is trusted, so this test says nothing")
+	places.trusted = func(path string) (string, error) { return path, nil } // as if it were theirs
+	if p, err := places.Load(); err != nil || len(p.Origins()) != 1 {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -175,19 +173,19 @@ func TestSessionsAreSharedWithinAGroupAlone(t *testing.T) {
 
 func TestADoubtfulFileIsRefusedWithTheReason(t *testing.T) {
 	for text, want := range map[string]string{
-		"[[origins]]": "array table",
+		"[[origins]]": "must be a table of settings",
 		"[[origin]]\nurl = \"https://a.example\"\ngroup = \"g\"\n[[origin]]\nurl = \"https://b.example\"\ngroup = \"g\"\nremoval = {action = \"none\"}": "differs from that of https://a.example",
 		"[removal]\nactions = \"lock\"":                                                    "actions",
 		"[removal]\naction = \"shut\"":                                                     "none, lock or signOut",
-		"[removal]\ngrace = \"-1s\"":                                                       "at least nothing",
+		"[removal]\ngrace = \"-1s\"":                                                       "at least 0s",
 		"[removal]\ngrace = \"soon\"":                                                      "soon",
-		"[session]\nlimit = \"0s\"":                                                        "more than nothing",
+		"[session]\nlimit = \"0s\"":                                                        "at least 1s",
 		"[session]\nlimit = \"25h\"":                                                       "at most 24h",
 		"[certificate]\npolicies = [\"1.x\"]":                                              "no object identifier",
 		"[certificate]\npolicies = []":                                                     "certificate.policies: names none",
 		"[certificate]\nissuers = []":                                                      "certificate.issuers: names none",
 		"[certificate]\nissuers = [\"\"]":                                                  "certificate.issuers: has an empty entry",
-		"[certificate]\nkeyUsage = [\"signing\"]":                                          "must be of dataEncipherment",
+		"[certificate]\nkeyUsage = [\"signing\"]":                                          "each must be dataEncipherment",
 		"[certificate]\nkeyUsage = []":                                                     "certificate.keyUsage: names none",
 		"[certificate]\nnotKeyUsage = [\"digitalSignature\"]":                              "excludes what every certificate must have",
 		"[certificate]\nextendedKeyUsage = [\"ClientAuth\"]":                               "no object identifier",
@@ -197,7 +195,7 @@ func TestADoubtfulFileIsRefusedWithTheReason(t *testing.T) {
 		"[[origin]]\nURL = \"https://a.example\"":                                          "no setting origin.URL: the nearest is origin.url",
 		"[cards]\nlist = \"cards.toml\"":                                                   "must be an absolute path",
 		"[cards]\nlist = \"\"":                                                             "must be an absolute path",
-		"[[origin]]\nurl = \"https://a.example\"\nrights = [\"all\"]":                      "no right",
+		"[[origin]]\nurl = \"https://a.example\"\nrights = [\"all\"]":                      "each must be authenticate, sign or managePIN",
 		"[[origin]]\nurl = \"https://a.example\"\nrights = []":                             "names none",
 		"[[origin]]\nurl = \"https://a.example\"\n[[origin]]\nurl = \"https://a.example\"": "twice",
 		"[[origin]]\nurl = \"http://a.example\"":                                           "must begin with https://",
@@ -217,7 +215,7 @@ func TestADoubtfulFileIsRefusedWithTheReason(t *testing.T) {
 		"[[origin]]\nurl = \"https://*.[::1]\"":                                            "no URL",
 		"[[origin]]\nurl = \"https://ysbyty-câr.example\"":                                 "ASCII form: xn--ysbyty-cr-i2a.example",
 		"[[origin]]\nurl = \"https://xn--a.example\"":                                      "stands for no name",
-		"[origins]\nask = \"yes\"":                                                         "type bool",
+		"[origins]\nask = \"yes\"":                                                         "origins.ask: must be true or false",
 		"[origins]\nasks = true":                                                           "nearest is origins.ask",
 		"[[origin]]\nurl = \"https://a..example\"":                                         "ASCII form",
 		"[[origin]]\nurl = \"https://-a.example\"":                                         "ASCII form",
@@ -327,39 +325,6 @@ func TestEachRuleKeepsOutWhatItNamesAndSaysSo(t *testing.T) {
 	}
 	if ok, _ := parse(t, "").Usable(key, now); ok {
 		t.Error("a certificate for mail alone may sign people in")
-	}
-}
-
-func TestAFileThatOthersCanWriteIsNoAdministratorsPolicy(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "policy.toml")
-	write := func(text string) {
-		t.Helper()
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write(full)
-	if _, err := LoadTrusted(path); err == nil || !strings.Contains(err.Error(), "is not trusted") {
-		t.Errorf("where the administrator's is looked for: got %v", err)
-	}
-	if _, err := Load(path); err != nil {
-		t.Errorf("one that was named: got %v", err)
-	}
-	list := filepath.ToSlash(filepath.Join(t.TempDir(), "cards.toml"))
-	write(fmt.Sprintf("[cards]\nlist = %q\n", list))
-	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), "cards.list: only a policy that administrators") {
-		t.Errorf("one that was named, with a card list: got %v", err)
-	}
-	if p := parse(t, fmt.Sprintf("[cards]\nlist = %q\n", list)); p.CardList() != list {
-		t.Errorf("the card list is %q", p.CardList())
-	}
-	if _, err := LoadTrusted(filepath.Join(filepath.Dir(list), "other.toml")); err == nil {
-		t.Error("a missing file is a policy")
-	}
-	if runtime.GOOS == "linux" { // where the root's folder is the administrators'
-		if _, err := LoadTrusted("/cardea-has-no-policy-here.toml"); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("a missing file: got %v", err)
-		}
 	}
 }
 

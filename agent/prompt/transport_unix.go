@@ -14,6 +14,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cardea-agent/cardea/agent/peer/unixpeer"
 )
 
 // maxPath is the room for a socket's name in sockaddr_un, which is 108 bytes
@@ -137,17 +139,9 @@ func checkPeer(conn net.Conn) error {
 	if !ok {
 		return fmt.Errorf("prompt: %T is not a unix socket", conn)
 	}
-	raw, err := c.SyscallConn()
+	uid, err := unixpeer.UID(c)
 	if err != nil {
-		return err
-	}
-	var uid int
-	var uidErr error
-	if err := raw.Control(func(fd uintptr) { uid, uidErr = peerUID(int(fd)) }); err != nil {
-		return err
-	}
-	if uidErr != nil {
-		return fmt.Errorf("prompt: who is the other end: %w", uidErr)
+		return fmt.Errorf("prompt: %w", err)
 	}
 	if uid != os.Getuid() {
 		return fmt.Errorf("prompt: the other end belongs to user %d, not to %d", uid, os.Getuid())

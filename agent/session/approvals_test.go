@@ -6,10 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"github.com/cardea-agent/cardea/agent/approvals"
-	"github.com/cardea-agent/cardea/agent/protocol"
 	"github.com/cardea-agent/cardea/agent/signin/signintest"
 )
 
@@ -73,12 +70,8 @@ func TestASiteThatAPersonAllowedSignsThemInAndNoMore(t *testing.T) {
 		t.Fatal(was, err)
 	}
 	before := strings.Count(w.journal.String(), `"outcome"`)
-	if err := p.conn.Write(t.Context(), websocket.MessageText,
-		[]byte(`{"jsonrpc":"2.0","id":99,"method":"`+protocol.MethodAuthenticate+`","params":{"nonce":"`+nonce()+`"}}`)); err != nil {
-		t.Fatal(err)
-	}
-	if m, open := <-p.answers; open {
-		t.Errorf("it was answered %+v", m)
+	if code := p.call("authenticate", map[string]any{"nonce": nonce()}).code(); code != "notPermitted" {
+		t.Errorf("it may still sign them in: %q", code)
 	}
 	w.refused(unlisted)
 	if after := strings.Count(w.journal.String(), `"outcome"`); after != before {

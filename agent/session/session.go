@@ -30,11 +30,11 @@ import (
 // Approvals and Prompter.
 type Config struct {
 	Driver    pcsc.Driver // where the readers are
-	Policy    *policy.Policy
+	Policy    Policy
 	Audit     signin.Audit
 	Log       *slog.Logger
 	Version   string
-	Listeners []net.Listener // of endpoint.Listen; closed when Run returns
+	Listeners []net.Listener // of loopback.Listen; closed when Run returns
 	Developer bool           // origins of this computer may be http
 	// Choices remembers which of several keys a person chose; nil: nothing.
 	Choices signin.Choices
@@ -47,6 +47,19 @@ type Config struct {
 	Prompter   signin.Prompter
 	PromptPath string
 }
+
+// Policy is what was decided. It may change while the agent runs.
+type Policy interface {
+	signin.Rules
+	approvals.Rules
+	// CardList is the path of a list of further cards, empty without one.
+	CardList() string
+}
+
+var (
+	_ Policy = (*policy.Policy)(nil)
+	_ Policy = (*policy.Live)(nil)
+)
 
 // releases is what tokens name as the program that made them.
 const releases = "https://github.com/cardea-agent/cardea/releases/"

@@ -22,7 +22,7 @@ import (
 
 	"github.com/cardea-agent/cardea/agent/approvals"
 	"github.com/cardea-agent/cardea/agent/audit"
-	"github.com/cardea-agent/cardea/agent/endpoint"
+	"github.com/cardea-agent/cardea/agent/loopback"
 	"github.com/cardea-agent/cardea/agent/policy"
 	"github.com/cardea-agent/cardea/agent/prompt"
 	"github.com/cardea-agent/cardea/agent/session"
@@ -135,7 +135,7 @@ func (w *ward) start() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	listeners, err := endpoint.Listen(w.address)
+	listeners, err := loopback.Listen(w.address)
 	if err != nil {
 		w.t.Fatal(err)
 	}

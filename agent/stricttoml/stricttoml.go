@@ -4,6 +4,9 @@
 // nearest known one is named. A setting that does nothing because of a slip
 // would be worse than none.
 //
+// [Decode] checks names against a Go type. [Read] leaves that to those who have
+// a table of names, and tells them the line of each.
+//
 // It never reads a file itself and knows no setting. It is tested by a table
 // over texts, and fuzzed by those who use it.
 package stricttoml
@@ -35,11 +38,24 @@ func Decode(text []byte, into any) error {
 	return positioned(toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(into))
 }
 
+// SyntaxError is of a text that is no TOML, or whose values are of other types
+// than wanted.
+type SyntaxError struct {
+	Line int
+	Err  error
+}
+
+// Error says where the text goes wrong, and how.
+func (e *SyntaxError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
+
+// Unwrap returns how the text goes wrong.
+func (e *SyntaxError) Unwrap() error { return e.Err }
+
 // positioned puts the line in front of an error that has one.
 func positioned(err error) error {
 	if at, ok := errors.AsType[*toml.DecodeError](err); ok {
 		row, _ := at.Position()
-		return fmt.Errorf("line %d: %w", row, err)
+		return &SyntaxError{Line: row, Err: err}
 	}
 	return err
 }
@@ -88,16 +104,23 @@ func checkNames(t reflect.Type, names map[string]any, prefix string) error {
 }
 
 func unknown(prefix, name string, known []string) error {
+	best := Nearest(name, known)
+	if best == "" {
+		return fmt.Errorf("there is no setting %s%s", prefix, name)
+	}
+	return fmt.Errorf("there is no setting %s%s: the nearest is %s%s", prefix, name, prefix, best)
+}
+
+// Nearest returns the one of the known names that a slip most likely meant, or
+// nothing when none is near.
+func Nearest(name string, known []string) string {
 	best, least := "", len(name)/2+1
 	for _, k := range known {
 		if d := distance(strings.ToLower(name), strings.ToLower(k)); d < least {
 			best, least = k, d
 		}
 	}
-	if best == "" {
-		return fmt.Errorf("there is no setting %s%s", prefix, name)
-	}
-	return fmt.Errorf("there is no setting %s%s: the nearest is %s%s", prefix, name, prefix, best)
+	return best
 }
 
 // distance is how many letters have to be put in, taken out or replaced to make

@@ -63,3 +63,21 @@ func TestAnyOtherNameIsRefusedAndTheNearestIsNamed(t *testing.T) {
 		}
 	}
 }
+
+func TestEachNameHasItsLine(t *testing.T) {
+	_, lines, err := Read([]byte("a = 1\n[t]\nb = [\n  1,\n  2]\nc.d = {e = 3, f = {g = 4}}\n\n[[l]]\nx = 1\n[l.in]\ny = 1\n[[l]]\nx = [{z = 2}]\n[[l.deep]]\n[[l.deep]]\nw = 1\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int{
+		"a": 1, "t": 2, "t.b": 3, "t.c.d": 6, "t.c.d.e": 6, "t.c.d.f.g": 6, "l": 8, "l[0]": 8, "l[0].x": 9, "l[0].in.y": 11,
+		"l[1]": 12, "l[1].x": 13, "l[1].x[0].z": 13, "l[1].deep[1].w": 16, "l[1].missing": 12, "t.b[7]": 3, "missing": 0, "": 0,
+	} {
+		if got := lines.Of(name); got != want {
+			t.Errorf("%s: got %d, want %d", name, got, want)
+		}
+	}
+	if _, _, err := Read([]byte("a = 1\nb")); err == nil || !strings.Contains(err.Error(), "line 2") {
+		t.Errorf("no TOML: got %v", err)
+	}
+}

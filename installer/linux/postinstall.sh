@@ -19,5 +19,5 @@ if [ -d /run/systemd/system ]; then
   echo "  systemctl --user daemon-reload && systemctl --user start cardea-agent"
 else
   echo "This system runs no systemd. Have each user's session start:"
-  echo "  cardea-agent run --listen 127.0.0.1:24747 --policy /etc/cardea/policy.toml"
+  echo "  cardea-agent run"
 fi

@@ -1,4 +1,4 @@
-package prompt
+package unixpeer
 
 import "golang.org/x/sys/unix"
 

@@ -1,4 +1,9 @@
-package endpoint
+// Package loopback listens on this computer's own addresses, and on no others.
+//
+// It never accepts a connection itself and does not know who connects. The
+// broker, the agent without a broker and the demo listen through it. Its test
+// listens for real, and plays machines without IPv6.
+package loopback
 
 import (
 	"context"
@@ -17,16 +22,16 @@ import (
 func Listen(addr string) ([]net.Listener, error) {
 	host, portText, err := net.SplitHostPort(addr)
 	if err != nil {
-		return nil, fmt.Errorf("endpoint: listen: %w", err)
+		return nil, fmt.Errorf("loopback: listen: %w", err)
 	}
 	switch host {
 	case "127.0.0.1", "::1", "localhost":
 	default:
-		return nil, fmt.Errorf("endpoint: listen on %q: only 127.0.0.1, [::1] and localhost are allowed", host)
+		return nil, fmt.Errorf("loopback: listen on %q: only 127.0.0.1, [::1] and localhost are allowed", host)
 	}
 	port, err := strconv.ParseUint(portText, 10, 16)
 	if err != nil {
-		return nil, fmt.Errorf("endpoint: listen: %q is no port", portText)
+		return nil, fmt.Errorf("loopback: listen: %q is no port", portText)
 	}
 	config := net.ListenConfig{Control: exclusive}
 	return listenBoth(int(port), func(network, addr string) (net.Listener, error) {
@@ -42,12 +47,12 @@ func listenBoth(port int, listen func(network, addr string) (net.Listener, error
 	for range attempts {
 		v4, err := listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
-			return nil, fmt.Errorf("endpoint: %w", err)
+			return nil, fmt.Errorf("loopback: %w", err)
 		}
 		_, chosen, err := net.SplitHostPort(v4.Addr().String())
 		if err != nil {
 			_ = v4.Close()
-			return nil, fmt.Errorf("endpoint: %w", err)
+			return nil, fmt.Errorf("loopback: %w", err)
 		}
 		v6, err := listen("tcp6", net.JoinHostPort("::1", chosen))
 		if err == nil {
@@ -62,5 +67,5 @@ func listenBoth(port int, listen func(network, addr string) (net.Listener, error
 			break
 		}
 	}
-	return nil, fmt.Errorf("endpoint: %w", lastErr)
+	return nil, fmt.Errorf("loopback: %w", lastErr)
 }

@@ -1,0 +1,257 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/cardea-agent/cardea/agent/endpoint/endpointtest"
+	"github.com/cardea-agent/cardea/agent/prompt"
+	"github.com/cardea-agent/cardea/agent/protocol"
+	"github.com/cardea-agent/cardea/agent/signin"
+)
+
+// visitorArg makes this test program a person at their desk, with a tray and a
+// page, under the user that it was started as.
+const visitorArg = "be-a-visitor"
+
+// limit is far above what anything here takes.
+const limit = 60 * time.Second
+
+// desk is what a visitor is told, as JSON.
+type desk struct {
+	Holder    string   // the name on this person's card
+	PIN       string   // of it
+	Socket    string   // where the agent meets the tray; empty for no tray
+	Addresses []string // of the one port
+	Origin    string
+}
+
+// visit does what each line of standard input says and answers each with one:
+//
+//	signin N   sign in N times, with a page for each address in turn
+//	keep       open a page and keep it
+//	kept       sign in with the page that was kept
+//	raw        send a handshake and tell what came back first
+//	forge ...  try to be somebody else; see forge
+func visit(args []string) int {
+	var d desk
+	if err := json.Unmarshal([]byte(args[0]), &d); err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	v := &visitor{desk: d}
+	if d.Socket != "" {
+		stop, err := v.startTray()
+		if err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		defer stop()
+	}
+	fmt.Println("ready")
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		if err := v.do(lines.Text()); err != nil {
+			fmt.Println(strings.ReplaceAll(err.Error(), "\n", " "))
+			continue
+		}
+		fmt.Println("ok")
+	}
+	return 0
+}
+
+type visitor struct {
+	desk
+	kept  *endpointtest.Page
+	agent net.Conn // to the broker
+
+	mu    sync.Mutex
+	wrong error // a question that was not this person's
+}
+
+func (v *visitor) do(line string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	var n int
+	switch word, rest, _ := strings.Cut(line, " "); word {
+	case "signin":
+		if _, err := fmt.Sscan(rest, &n); err != nil {
+			return err
+		}
+		return v.signIns(ctx, n)
+	case "keep":
+		page, err := endpointtest.Open(ctx, v.Addresses[0], v.Origin)
+		v.kept = page
+		return err
+	case "kept":
+		return v.signIn(ctx, v.kept)
+	case "raw":
+		return raw(v.Addresses[0])
+	case "forge":
+		what, at, _ := strings.Cut(rest, " ")
+		return v.forge(what, at)
+	default:
+		return fmt.Errorf("what is %q?", line)
+	}
+}
+
+func (v *visitor) signIns(ctx context.Context, n int) error {
+	var pages []*endpointtest.Page
+	for _, address := range v.Addresses {
+		page, err := endpointtest.Open(ctx, address, v.Origin)
+		if err != nil {
+			return fmt.Errorf("at %s: %w", address, err)
+		}
+		defer page.Close()
+		pages = append(pages, page)
+	}
+	for i := range n {
+		if err := v.signIn(ctx, pages[i%len(pages)]); err != nil {
+			return fmt.Errorf("sign-in %d: %w", i, err)
+		}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.wrong
+}
+
+// signIn signs in and looks whose card it was.
+func (v *visitor) signIn(ctx context.Context, page *endpointtest.Page) error {
+	random := make([]byte, 36)
+	_, _ = rand.Read(random) // never fails
+	var result protocol.AuthenticateResult
+	nonce := base64.StdEncoding.EncodeToString(random)
+	if err := page.Call(ctx, protocol.MethodAuthenticate, protocol.AuthenticateParams{Nonce: nonce}, &result); err != nil {
+		return err
+	}
+	der, err := base64.StdEncoding.DecodeString(result.Token.UnverifiedCertificate)
+	if err != nil {
+		return err
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return err
+	}
+	if cert.Subject.CommonName != v.Holder {
+		return fmt.Errorf("%s signed in with the card of %s", v.Holder, cert.Subject.CommonName)
+	}
+	return page.Call(ctx, protocol.MethodEndSession, protocol.EndSessionParams{Session: result.Session}, nil)
+}
+
+// raw tells what comes back for a handshake, which is nothing for who has no
+// agent.
+func raw(address string) error {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(limit))
+	_, _ = io.WriteString(conn, "GET "+protocol.Path+" HTTP/1.1\r\n\r\n") // it may be closed already
+	answer, err := bufio.NewReader(conn).ReadString('\n')
+	if os.IsTimeout(err) {
+		return errors.New("the connection is still open")
+	}
+	if answer != "" {
+		return fmt.Errorf("came back: %q", answer)
+	}
+	return nil
+}
+
+// forge tries to take somebody's place. An error that begins with "refused" is
+// the system's own.
+func (v *visitor) forge(what, at string) (err error) {
+	switch what {
+	case "connect":
+		_, err = net.Dial("unix", at)
+	case "replace":
+		err = os.Remove(at)
+	case "port":
+		_, err = net.Listen("tcp", at)
+	case "agent":
+		v.agent, err = net.Dial("unix", at)
+		return err
+	case "heard": // more than a welcome since "agent"
+		_ = v.agent.SetReadDeadline(time.Now().Add(time.Second))
+		heard, _ := io.ReadAll(v.agent)
+		if string(heard) != "w" {
+			return fmt.Errorf("the broker said %q", heard)
+		}
+		return nil
+	default:
+		return fmt.Errorf("what is %q?", what)
+	}
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("refused: %w", err)
+	}
+	return fmt.Errorf("not refused: %w", err)
+}
+
+// startTray connects a tray whose person types their PIN at once.
+func (v *visitor) startTray() (stop func(), err error) {
+	connected := make(chan struct{})
+	once := sync.OnceFunc(func() { close(connected) })
+	client, err := prompt.NewClient(prompt.ClientConfig{
+		Path: v.Socket, Version: "test", Prompter: v, Log: slog.New(slog.DiscardHandler),
+		OnReport: func(r prompt.Report) {
+			if r.Connected && r.Known && r.Status.State == signin.Ready {
+				once()
+			}
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- client.Run(ctx) }()
+	select {
+	case <-connected:
+		return func() { cancel(); <-ended }, nil
+	case err := <-ended:
+		cancel()
+		return nil, err
+	case <-time.After(limit):
+		cancel()
+		return nil, errors.New("the card never became ready")
+	}
+}
+
+func (v *visitor) Open(_ context.Context, about signin.About) (signin.Dialog, error) {
+	if about.Holder != v.Holder || about.Origin != v.Origin {
+		v.mu.Lock()
+		v.wrong = fmt.Errorf("%s was asked for the PIN of %s at %s", v.Holder, about.Holder, about.Origin)
+		v.mu.Unlock()
+	}
+	return typist{pin: v.PIN}, nil
+}
+
+// typist answers the one question that is asked here.
+type typist struct {
+	signin.Dialog
+	pin string
+}
+
+func (t typist) AskPIN(_ context.Context, q signin.PINQuestion) (signin.PINAnswer, error) {
+	if q.Wrong || q.LastTry {
+		return signin.PINAnswer{}, &signin.Error{Code: signin.CodeCancelled}
+	}
+	return signin.PINAnswer{PIN: signin.NewPIN([]byte(t.pin))}, nil
+}
+
+func (typist) Close() {}

@@ -1,0 +1,122 @@
+package handover
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/Microsoft/go-winio"
+	"golang.org/x/sys/windows"
+
+	"github.com/cardea-agent/cardea/agent/peer/pipepeer"
+)
+
+// DefaultPath is where the broker's pipe is: below a prefix at which only
+// administrators can make one.
+const DefaultPath = `\\.\pipe\ProtectedPrefix\Administrators\Cardea\broker`
+
+// sddl lets the system and administrators do all, and people who are signed in
+// read and write: FILE_GENERIC_READ and FILE_GENERIC_WRITE without
+// FILE_CREATE_PIPE_INSTANCE, which would let them serve the pipe (winnt.h).
+const sddl = "D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;0x12019b;;;IU)"
+
+// Meet makes the pipe that agents dial.
+func Meet(path string) (net.Listener, error) {
+	return winio.ListenPipe(path, &winio.PipeConfig{
+		SecurityDescriptor: sddl, InputBufferSize: pipeBuffer, OutputBufferSize: pipeBuffer,
+	})
+}
+
+const pipeBuffer = 64 << 10
+
+// greeting is one byte that an agent sends first: the system tells who the other
+// end of a pipe is only after something was read.
+const greeting = 'a'
+
+// Serve takes agents that dial a pipe, until ctx ends or the listener fails. It
+// takes the listener over, and returns when no agent is kept any more.
+func (b *Broker) Serve(ctx context.Context, l net.Listener) error {
+	ctx, stop := context.WithCancel(ctx)
+	var live sync.WaitGroup
+	defer live.Wait()
+	defer stop()
+	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
+	for {
+		conn, err := l.Accept()
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("handover: %w", err)
+		}
+		live.Go(func() {
+			defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+			if err := b.greet(conn); err != nil {
+				b.log().Warn("whoever dialled is no agent", "reason", err)
+				_ = conn.Close()
+			}
+		})
+	}
+}
+
+// greet finds out who dialled, and keeps them.
+func (b *Broker) greet(conn net.Conn) error {
+	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	var first [1]byte
+	if _, err := conn.Read(first[:]); err != nil {
+		return err
+	}
+	if first[0] != greeting {
+		return errTalks
+	}
+	if err := conn.SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
+	owner, err := pipepeer.Client(conn)
+	if err != nil {
+		return err
+	}
+	l, err := newRelayLink(conn)
+	if err != nil {
+		return err
+	}
+	b.take(owner, l)
+	return nil
+}
+
+// dial connects to the broker, at the level Identification: it may find out who
+// calls and may not act as them.
+func dial(ctx context.Context, path string) (receiver, error) {
+	conn, err := winio.DialPipeAccessImpLevel(ctx, path,
+		windows.GENERIC_READ|windows.GENERIC_WRITE, winio.PipeImpLevelIdentification)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkMaker(conn); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	if _, err := conn.Write([]byte{greeting}); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return newRelayReceiver(conn)
+}
+
+// checkMaker refuses a pipe that is not the system's or an administrator's.
+func checkMaker(conn net.Conn) error {
+	maker, err := pipepeer.Maker(conn)
+	if err != nil {
+		return err
+	}
+	for _, kind := range []windows.WELL_KNOWN_SID_TYPE{windows.WinLocalSystemSid, windows.WinLocalServiceSid, windows.WinBuiltinAdministratorsSid} {
+		if maker.IsWellKnown(kind) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: the pipe belongs to %s", errUntrusted, maker)
+}

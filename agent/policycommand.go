@@ -1,0 +1,109 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+
+	"github.com/cardea-agent/cardea/agent/policy"
+)
+
+// policyCommand shows what counts, or checks a file before it is put in place.
+func policyCommand(args []string, out, errs io.Writer) error {
+	if len(args) == 0 {
+		return fmt.Errorf("%w: cardea-agent policy show, or policy check FILE", errUsage)
+	}
+	switch args[0] {
+	case "show":
+		return showPolicy(args[1:], out, errs)
+	case "check":
+		return checkPolicy(args[1:], out, errs)
+	}
+	return fmt.Errorf("%w: there is no command policy %q; there are show and check", errUsage, args[0])
+}
+
+// showPolicy prints each setting and where it comes from, as an agent would find
+// them that starts now.
+func showPolicy(args []string, out, errs io.Writer) error {
+	var o options
+	flags := flag.NewFlagSet("cardea-agent policy show", flag.ContinueOnError)
+	asJSON := flags.Bool("json", false, "print JSON")
+	flags.StringVar(&o.policy, "policy", "", "policy `file`, instead of those of this system")
+	if err := parse(flags, args, errs); err != nil {
+		return err
+	}
+	p, err := o.places().Load()
+	if *asJSON {
+		return errors.Join(printPolicyJSON(out, p, err), quiet(err))
+	}
+	if err != nil {
+		return err
+	}
+	for _, w := range p.Warnings() {
+		fmt.Fprintln(errs, "left out:", w)
+	}
+	return p.Print(out)
+}
+
+// quiet is the exit code of an error that was printed already.
+func quiet(err error) error {
+	if err == nil {
+		return nil
+	}
+	return errPrinted
+}
+
+var errPrinted = errors.New("the policy is not good")
+
+type shownProblem struct {
+	Source  string `json:"source,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Setting string `json:"setting,omitempty"`
+	Text    string `json:"text"`
+}
+
+func printPolicyJSON(out io.Writer, p *policy.Policy, err error) error {
+	shown := struct {
+		Settings []policy.Shown `json:"settings"`
+		Problems []shownProblem `json:"problems"`
+		Warnings []shownProblem `json:"warnings"`
+	}{Settings: []policy.Shown{}, Problems: problems(policy.Problems(err)), Warnings: []shownProblem{}}
+	if p != nil {
+		shown.Settings, shown.Warnings = p.Show(), problems(p.Warnings())
+	}
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(shown)
+}
+
+func problems(all []*policy.Problem) []shownProblem {
+	shown := []shownProblem{}
+	for _, p := range all {
+		shown = append(shown, shownProblem{Source: p.Source, Line: p.Line, Setting: p.Name, Text: p.Text})
+	}
+	return shown
+}
+
+// checkPolicy says all that is wrong with one file, in one go.
+func checkPolicy(args []string, out, errs io.Writer) error {
+	flags := flag.NewFlagSet("cardea-agent policy check", flag.ContinueOnError)
+	if len(args) == 0 || args[0] == "" {
+		return fmt.Errorf("%w: cardea-agent policy check needs a file", errUsage)
+	}
+	file, rest := args[0], args[1:]
+	if file[0] == '-' {
+		file, rest = "", args
+	}
+	if err := parse(flags, rest, errs); err != nil {
+		return err
+	}
+	p, err := policy.Check(file)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s is good: %d origins\n", file, len(p.Origins()))
+	return nil
+}
