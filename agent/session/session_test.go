@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
-	"go.uber.org/goleak"
 
 	"github.com/cardea-agent/cardea/agent/approvals"
 	"github.com/cardea-agent/cardea/agent/audit"
@@ -31,8 +30,6 @@ import (
 	"github.com/cardea-agent/cardea/pcsc"
 	"github.com/cardea-agent/cardea/pcsc/virtual"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
 	origin  = "https://portal.example"
@@ -89,12 +86,17 @@ func (e *establishments) Establish() (pcsc.Context, error) {
 	return e.Driver.Establish()
 }
 
+// slot is where a card is put in.
+type slot interface {
+	Insert(card *virtual.Card)
+	Remove()
+}
+
 // ward is an agent with a virtual reader, a tray, and pages.
 type ward struct {
 	t       *testing.T
-	pcsc    *virtual.Manager
 	driver  *establishments
-	slot    *virtual.Reader
+	slot    slot
 	ca      *virtual.CA
 	card    *virtual.Card
 	tray    *signintest.Prompter
@@ -110,13 +112,22 @@ func newWard(t *testing.T) *ward { return newWardWith(t, rules) }
 
 func newWardWith(t *testing.T, rules string) *ward {
 	t.Helper()
+	manager := virtual.NewManager()
+	return newWardUnder(t, rules, manager, manager.AddReader("Reader 1"))
+}
+
+func newWardOver(t *testing.T, driver pcsc.Driver, s slot) *ward {
+	t.Helper()
+	return newWardUnder(t, rules, driver, s)
+}
+
+func newWardUnder(t *testing.T, rules string, driver pcsc.Driver, s slot) *ward {
+	t.Helper()
 	w := &ward{
 		rules: rules, answers: filepath.Join(t.TempDir(), "origins.json"),
-		t: t, pcsc: virtual.NewManager(), ca: virtual.NewCA("Test CA"), tray: signintest.NewPrompter(),
+		t: t, driver: &establishments{Driver: driver}, slot: s, ca: virtual.NewCA("Test CA"), tray: signintest.NewPrompter(),
 		socket: filepath.Join(t.TempDir(), "cardea", "prompt.sock"), address: "127.0.0.1:0", journal: &journal{},
 	}
-	w.driver = &establishments{Driver: w.pcsc}
-	w.slot = w.pcsc.AddReader("Reader 1")
 	w.card = virtual.NewCard(w.ca, virtual.P256("Anna Example").With(func(p *virtual.Profile) { p.PIN = canary }))
 	w.start()
 	t.Cleanup(func() {

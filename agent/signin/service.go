@@ -146,6 +146,9 @@ func (s *Service) usable(keys []Key) (usable []Key, why Why) {
 	why = WhyNone
 	for _, k := range keys {
 		ok, reason := s.Rules.Usable(k, time.Now())
+		if ok && slices.ContainsFunc(keys, func(o Key) bool { return k.isTwin(o) && (binds(k) || binds(o)) }) {
+			ok, reason = false, WhyBothUsages // it is the card's key for documents
+		}
 		switch {
 		case ok:
 			usable = append(usable, k)
@@ -161,7 +164,10 @@ func (s *Service) usable(keys []Key) (usable []Key, why Why) {
 	return usable, why
 }
 
-func binds(k Key) bool { return k.Certificate.KeyUsage&x509.KeyUsageContentCommitment != 0 }
+// binds reports whether a key is for documents, by its certificate or its card.
+func binds(k Key) bool {
+	return k.For == ForSignatures || k.Certificate.KeyUsage&x509.KeyUsageContentCommitment != 0
+}
 
 func (s *Service) record(j job, p proof, err error) {
 	e := Event{What: j.what, Origin: j.origin, Certificate: p.key.Certificate, Outcome: "ok", Items: j.items}
