@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -16,6 +17,11 @@ import (
 
 // handle answers a request of this user's.
 func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		// No request has a body. net/http would wait for this one for ever,
+		// before it answers.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now())
+	}
 	switch r.RequestURI {
 	case protocol.Path:
 		s.upgrade(w, r)

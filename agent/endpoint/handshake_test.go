@@ -11,8 +11,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/coder/websocket"
 
@@ -310,72 +308,6 @@ func TestConnectionsAreCounted(t *testing.T) {
 			t.Fatal(status)
 		}
 	}
-}
-
-func TestSilentConnectionsMakeRoomForNewOnes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		config := defaults(&fakeBackend{})
-		config.Port = 24747
-		l := newPipes()
-		s := serve(t, config, l)
-		var silent []net.Conn
-		for range maxSilent + 1 { // a page opens all that its browser lets it
-			conn, _ := l.dial(t.Context(), "", "")
-			silent = append(silent, conn)
-		}
-		synctest.Wait()
-		if n := len(s.silent.conns); n != maxSilent+1 {
-			t.Errorf("%d are open: somebody was pushed out before its time", n)
-		}
-		time.Sleep(timeToSpeak)
-		l.open(t)
-		for i, conn := range silent[:3] {
-			_ = conn.SetReadDeadline(time.Now().Add(time.Millisecond))
-			_, err := conn.Read(make([]byte, 1))
-			if closed := errors.Is(err, io.EOF); closed != (i < 2) {
-				t.Errorf("connection %d: %v", i, err)
-			}
-		}
-		resp, _ := finish(t, silent[maxSilent], strings.ReplaceAll(handshake, ":P", ":24747"))
-		if resp.StatusCode != http.StatusSwitchingProtocols {
-			t.Errorf("a silent connection that speaks at last: %v", resp)
-		}
-		for _, conn := range silent {
-			_ = conn.Close()
-		}
-		if err := s.stop(); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-func TestThereAreNeverMoreSilentConnectionsThanTheMost(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		config := defaults(&fakeBackend{})
-		config.Port = 24747
-		l := newPipes()
-		s := serve(t, config, l)
-		began := time.Now()
-		var silent []net.Conn
-		for range mostSilent + 2 {
-			conn, _ := l.dial(t.Context(), "", "")
-			silent = append(silent, conn)
-		}
-		// The last but one waited until the oldest had their time.
-		if waited := time.Since(began); waited != timeToSpeak {
-			t.Errorf("it waited for %v", waited)
-		}
-		synctest.Wait()
-		if n := len(s.silent.conns); n > mostSilent {
-			t.Errorf("%d are open", n)
-		}
-		for _, conn := range silent {
-			_ = conn.Close()
-		}
-		if err := s.stop(); err != nil {
-			t.Error(err)
-		}
-	})
 }
 
 func TestHealthAnswersAllowedOriginsOnly(t *testing.T) {
