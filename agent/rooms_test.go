@@ -101,7 +101,7 @@ var rules = []rule{
 			std, "agent/peer", "agent/handover", "agent/loopback", "github.com/kardianos/service",
 			"github.com/coreos/go-systemd/v22/activation", "golang.org/x/sync/...",
 		},
-		never: []string{"pcsc/...", "ui/...", "web/...", "agent/signin", "agent/prompt/...", "agent/endpoint", "github.com/ebfe/scard"},
+		never: []string{"pcsc/...", "pkcs11/...", "ui/...", "web/...", "agent/signin", "agent/prompt/...", "agent/endpoint", "github.com/ebfe/scard"},
 		why:   "what owns the port for everybody can do nothing but hand connections over",
 	},
 	{
@@ -117,12 +117,24 @@ var rules = []rule{
 		why: "that nothing listens on other addresses can be seen by reading one package",
 	},
 	{
+		of: "pkcs11", only: []string{std, "golang.org/x/sys/...", "golang.org/x/sync/...", "github.com/miekg/pkcs11"},
+		why: "code beside a vendor's library is kept small enough to be read in one go",
+	},
+	{
+		of: "pkcs11/host", only: []string{std, "golang.org/x/sys/...", "golang.org/x/sync/...", "pkcs11"},
+		why: "a process that a module can spoil has nothing in it that is worth spoiling",
+	},
+	{
+		of: "pkcs11/...", never: []string{"agent/...", "pcsc", "pcsc/apdu", "pcsc/piv", "ui/...", "web/..."},
+		why: "modules know readers by name alone, and have connections of their own to them",
+	},
+	{
 		of: "ui/...", only: []string{std, foreign, "ui/...", "agent/prompt/...", "agent/signin", "agent/protocol"},
-		never: []string{"pcsc/...", "agent/card", "agent/session", "agent/endpoint"},
+		never: []string{"pcsc/...", "pkcs11/...", "agent/card", "agent/session", "agent/endpoint"},
 		why:   "what draws windows must not be able to sign",
 	},
 	{
-		of: "agent", never: []string{"pcsc/virtual/...", "pcsc/pcscdtest", "testdata/...", "fyne.io/fyne/v2/...", "web/..."},
+		of: "agent", never: []string{"pcsc/virtual/...", "pcsc/pcscdtest", "pkcs11/pkcs11test", "testdata/...", "fyne.io/fyne/v2/...", "web/..."},
 		why: "the agent that is installed has no simulated card, no key, no window and no site in it",
 	},
 	{
@@ -166,6 +178,8 @@ type owner struct {
 
 var owners = []owner{
 	{"github.com/ebfe/scard", "pcsc", "its faults are handled in one place, and a fake fits above that place"},
+	{"github.com/miekg/pkcs11", "pkcs11", "its faults are handled in one place"},
+	{"pkcs11", "pkcs11/host", "a module is loaded in a process that can be thrown away, and nowhere else"},
 	{"fyne.io/fyne/v2/...", "ui/...", "a program without windows must not load OpenGL"},
 	{"github.com/chromedp/chromedp/...", "agent/demo", "a browser is driven by the demo's check and by tests alone"},
 	{"modernc.org/sqlite/...", "web/portal/store", "all SQL is in one place"},
