@@ -23,6 +23,8 @@ var fuzzed = []struct{ what, folder, target string }{
 	{"JSON params", "agent/protocol", "FuzzDecodeParams"},
 	{"prompt frames", "agent/prompt", "FuzzReadFrame"},
 	{"prompt frames that are acted on", "agent/prompt", "FuzzBothEndsTakeOrRefuseFrames"},
+	{"host frames", "pkcs11/host", "FuzzReadFrame"},
+	{"host frames that are acted on", "pkcs11/host", "FuzzHear"},
 	{"policy files", "agent/policy", "FuzzParseNeverAllowsAnOriginThatIsNotHTTPS"},
 	{"certificates that rules judge", "agent/policy", "FuzzNoCertificateIsUsableAgainstItsOwnDates"},
 	{"ATR masks", "agent/card/cards", "FuzzAPatternIsReadBackAsItWasAndMatchesItself"},
