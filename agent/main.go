@@ -35,6 +35,9 @@ Usage:
   cardea-agent policy show [--json] say which settings count, and who decided them
   cardea-agent policy check FILE    say what is wrong with a policy file, if anything
   cardea-agent browser-policy       show what browsers have to be told; --apply tells them
+  cardea-agent origins list         list the sites that you decided about
+  cardea-agent origins revoke ORIGIN
+                                    take your answer about one of them back
   cardea-agent version [--json]     say which version this is
 
 "cardea-agent run --help" lists the flags.
@@ -57,6 +60,8 @@ func execute(ctx context.Context, args []string, out, errs io.Writer) int {
 	switch args[0] {
 	case "run":
 		err = run(ctx, args[1:], errs)
+	case "origins":
+		err = origins(args[1:], out, errs)
 	case "policy":
 		err = policyCommand(args[1:], out, errs)
 	case "browser-policy":

@@ -52,12 +52,21 @@ var rules = []rule{
 		why: "what is written about a person is read in one place",
 	},
 	{
+		of: "agent/approvals", only: []string{std, "github.com/go-json-experiment/json/...", "golang.org/x/sys/...", "agent/signin", "agent/weborigin"},
+		why: "whom a person let in is decided without knowing of sockets and windows",
+	},
+	{
+		of: "agent/weborigin", only: []string{std, "golang.org/x/net/idna"},
+		why: "which site a name stands for is decided from its text alone",
+	},
+	{
 		of: "agent/card/cards", only: []string{std, "agent/stricttoml", "agent/trust"},
 		why: "what is loaded into a process is decided from a text and a file's owner, and nothing else",
 	},
 	{
 		of: "agent/policy", only: []string{
 			std, "golang.org/x/sys/...", "github.com/fsnotify/fsnotify", "howett.net/plist", "agent/signin", "agent/stricttoml", "agent/trust",
+			"agent/weborigin",
 		},
 		why: "the machine service reads settings as well, and needs nothing else for it",
 	},
@@ -147,6 +156,14 @@ var rules = []rule{
 		},
 		never: []string{"agent/session", "agent/endpoint", "pcsc/...", "ui/..."},
 		why:   "a site knows the agent's words for errors, and nothing else of it",
+	},
+	{
+		of: "web/portal/server", only: []string{
+			std, "golang.org/x/term", "agent/protocol", "agent/stricttoml", "web/portal", "web/verify",
+			"web/portal/accounts", "web/portal/store", "web/portal/texts",
+		},
+		never: []string{"pcsc/...", "ui/...", "testdata/..."},
+		why:   "the site that an organisation runs has no simulated card in it and no agent",
 	},
 	{
 		of: "web/portal/accounts", only: []string{std, "golang.org/x/crypto/argon2", "web/verify", "web/portal/store"},

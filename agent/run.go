@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cardea-agent/cardea/agent/approvals"
 	"github.com/cardea-agent/cardea/agent/audit"
 	"github.com/cardea-agent/cardea/agent/choices"
 	"github.com/cardea-agent/cardea/agent/handover"
@@ -32,6 +33,7 @@ type options struct {
 	policy    string
 	audit     string
 	choices   string
+	origins   string
 	prompt    string
 	socket    string
 	developer bool
@@ -49,7 +51,8 @@ func run(ctx context.Context, args []string, errs io.Writer) error {
 	flags.StringVar(&o.policy, "policy", "", "policy `file`, instead of those of this system")
 	flags.StringVar(&o.audit, "audit", "", "audit log `file` (default below this user's state folder)")
 	flags.StringVar(&o.choices, "choices", "", "`file` of remembered choices of keys (default below this user's state folder)")
-	flags.StringVar(&o.prompt, "prompt", "tray", "who asks for the PIN: tray or terminal")
+	flags.StringVar(&o.origins, "origins", "", "`file` of the sites that the person let in (default below this user's state folder)")
+	flags.StringVar(&o.prompt, "prompt", "tray", "who asks the person: tray or terminal")
 	flags.StringVar(&o.socket, "prompt-socket", "", "the tray's socket `path` (default in this user's runtime folder)")
 	flags.BoolVar(&o.developer, "developer", false, "also let in listed http origins of this computer")
 	flags.BoolVar(&o.verbose, "verbose", false, "log more, whatever the policy says")
@@ -87,6 +90,11 @@ func (o options) run(ctx context.Context, errs io.Writer) error {
 			return err
 		}
 	}
+	if o.origins == "" {
+		if o.origins, err = originsPath(); err != nil {
+			return err
+		}
+	}
 	decisions, file, err := audit.Open(o.audit)
 	if err != nil {
 		return err
@@ -101,12 +109,12 @@ func (o options) run(ctx context.Context, errs io.Writer) error {
 	}
 	listeners, err := o.listeners(log)
 	if err != nil {
-		return err
+		return helped(err, rules)
 	}
 	c := session.Config{
 		Driver: pcsc.System{}, Policy: rules, Audit: decisions, Log: log, Version: version,
 		Listeners: listeners, Developer: o.developer, PromptPath: o.socket,
-		Choices: choices.New(o.choices, log), ModuleHost: module,
+		Choices: choices.New(o.choices, log), ModuleHost: module, Approvals: approvals.Open(o.origins),
 	}
 	if o.prompt == "terminal" {
 		c.Prompter = prompt.NewTerminal(os.Stdin, os.Stderr)
@@ -117,7 +125,7 @@ func (o options) run(ctx context.Context, errs io.Writer) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return rules.Run(ctx) })
 	group.Go(func() error { o.followLevel(ctx, rules, level); return nil })
-	group.Go(func() error { return session.Run(ctx, c) })
+	group.Go(func() error { return helped(session.Run(ctx, c), rules) })
 	return group.Wait()
 }
 
@@ -127,6 +135,15 @@ func (o options) listeners(log *slog.Logger) ([]net.Listener, error) {
 		return []net.Listener{handover.Listen(o.broker, log)}, nil
 	}
 	return loopback.Listen(o.listen)
+}
+
+// helped says beside an error who can help with it, where that is known.
+func helped(err error, rules *policy.Live) error {
+	p, _ := rules.Current()
+	if c, ok := p.Contact(policy.HelpAdministrator); ok && err != nil {
+		return fmt.Errorf("%w\nwho can help: %s", err, c)
+	}
+	return err
 }
 
 // places are where the policy is: those of this system, unless a file was named.

@@ -32,6 +32,7 @@ import (
 	"time"
 
 	"github.com/cardea-agent/cardea/agent/signin"
+	"github.com/cardea-agent/cardea/agent/weborigin"
 )
 
 // The rights that an origin can have.
@@ -51,9 +52,11 @@ type Policy struct {
 	limit       time.Duration
 	certificate certificateRules
 	cardList    string
+	ask         bool
 	port        int
 	logLevel    slog.Level
 	browsers    []string
+	contacts    map[Help]Contact
 
 	effective []Effective
 	warnings  []*Problem
@@ -70,16 +73,31 @@ type origin struct {
 
 func newPolicy() *Policy { return &Policy{origins: map[string]origin{}} }
 
+// find returns the entry that an origin matches: its own, or else the most
+// particular one with a wildcard.
+func (p *Policy) find(url string) (o origin, known bool) {
+	for pattern := range weborigin.Patterns(url) {
+		if o, known = p.origins[pattern]; known {
+			return o, true
+		}
+	}
+	return origin{}, false
+}
+
 // Rights returns what an origin may ask for; known is false for an origin that
-// is not on the list. The comparison is exact.
+// is not on the list. The comparison is exact, but for wildcards.
 func (p *Policy) Rights(url string) (rights []string, known bool) {
-	o, known := p.origins[url]
+	o, known := p.find(url)
 	return slices.Clone(o.rights), known
 }
 
+// AskOrigins reports whether the person may be asked about an origin that is
+// not on the list.
+func (p *Policy) AskOrigins() bool { return p.ask }
+
 // Removal is what happens to an origin's sessions when the card is out.
 func (p *Policy) Removal(url string) signin.Removal {
-	if o, known := p.origins[url]; known {
+	if o, known := p.find(url); known {
 		return o.removal
 	}
 	return p.removal
@@ -90,8 +108,9 @@ func (p *Policy) SameGroup(a, b string) bool {
 	if a == b {
 		return true
 	}
-	group := p.origins[a].group
-	return group != "" && group == p.origins[b].group
+	one, _ := p.find(a)
+	other, _ := p.find(b)
+	return one.group != "" && one.group == other.group
 }
 
 // SessionLimit is the longest life of a session, counted from its PIN.
@@ -101,6 +120,9 @@ func (p *Policy) SessionLimit() time.Duration { return p.limit }
 // file is yet to be checked with package trust.
 func (p *Policy) CardList() string { return p.cardList }
 
+// Current returns the policy itself: it does not change.
+func (p *Policy) Current() (*Policy, <-chan struct{}) { return p, nil }
+
 // Origins are the sites that may ask, in the order in which they are written.
 func (p *Policy) Origins() []string { return slices.Clone(p.order) }
 
@@ -109,6 +131,12 @@ func (p *Policy) Port() int { return p.port }
 
 // LogLevel is the least that is logged.
 func (p *Policy) LogLevel() slog.Level { return p.logLevel }
+
+// Contact is whom to ask for a kind of help; ok is false when nobody is named.
+func (p *Policy) Contact(kind Help) (c Contact, ok bool) {
+	c, ok = p.contacts[kind]
+	return c, ok
+}
 
 // Browsers are those that the sites are to be allowed in.
 func (p *Policy) Browsers() []string { return slices.Clone(p.browsers) }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cardea-agent/cardea/agent/signin"
+	"github.com/cardea-agent/cardea/agent/weborigin"
 )
 
 // table is every setting that there is, in the order in which people read them.
@@ -22,9 +23,16 @@ var table = []Setting{
 		Fields: []Setting{
 			{
 				Name: "url", Type: Text, Title: "Site", Example: `"https://signin.example.org"`, Since: "0.1",
-				Meaning: "Exactly as browsers write it: no path, no slash at the end, the port only if it is not 443, other scripts as xn--.",
+				Meaning: "Exactly as browsers write it: no path, no slash at the end, the port only if it is not 443, other scripts as xn--. " +
+					"https://*.example.org stands for every site below that name; only a file that administrators alone can write may have one.",
+				alone: func(v any) string {
+					if !weborigin.IsWildcard(v.(string)) {
+						return ""
+					}
+					return fmt.Sprintf("%q: only a policy that administrators alone can write may have a wildcard", v)
+				},
 				set: func(_ *Policy, v any) error {
-					if err := checkOrigin(v.(string)); err != nil {
+					if err := weborigin.CheckEntry(v.(string)); err != nil {
 						return fmt.Errorf("%q %w", v, err)
 					}
 					return nil
@@ -50,6 +58,13 @@ var table = []Setting{
 			},
 		},
 		set: func(p *Policy, v any) error { p.setOrigins(v.([]Record)); return nil },
+	},
+	{
+		Name: "origins.ask", Type: Switch, Scope: Machine, Since: "0.1", Default: "false",
+		Title: "Ask people about other sites",
+		Meaning: "Whether the person is asked when a site that is not listed wants to sign them in. It is refused all the same; " +
+			"after a yes it may try again, and only sign in. While this is off, no answer counts.",
+		set: func(p *Policy, v any) error { p.ask = v.(bool); return nil },
 	},
 	{
 		Name: "removal.action", Type: Choice, Scope: Person, Since: "0.1", Default: `"lock"`, Choices: removalActions,
@@ -133,8 +148,25 @@ var table = []Setting{
 	{
 		Name: "listen.port", Type: Number, Scope: Machine, Since: "0.1", Default: "24747", Min: 1, Max: 65535, NextStart: true,
 		Title:   "Port for pages",
-		Meaning: "The port of 127.0.0.1 and [::1] that pages reach the agent at. Sites have to name the same one.",
+		Meaning: "The port of 127.0.0.1 and [::1] at which an agent serves pages that has no broker to do it. Sites have to name the same one.",
 		set:     func(p *Policy, v any) error { p.port = int(v.(int64)); return nil },
+	},
+	{
+		Name: "contact", Type: Records, Scope: Machine, Since: "0.1", Join: true,
+		Title:   "Who can help",
+		Example: `[{for = "administrator", name = "Service desk", phone = "01234 567890", email = "it@example.org", url = "https://help.example.org"}]`,
+		Meaning: "Whom a person is sent to for a kind of help. They are named where something goes wrong. Of a kind that is named in several places, the first one counts.",
+		Fields: []Setting{
+			{
+				Name: "for", Type: Choice, Title: "Kind of help", Example: `"administrator"`, Since: "0.1", Choices: helps,
+				Meaning: "`administrator` looks after this computer, `cardIssuer` gives out cards and mends their PINs, `software` and `mail` are the desks for those.",
+			},
+			{Name: "name", Type: Text, Title: "Name", Example: `"Service desk"`, Since: "0.1", Meaning: "What the person or the desk is called.", set: printable},
+			{Name: "phone", Type: Text, Title: "Telephone", Example: `"01234 567890"`, Since: "0.1", Meaning: "A telephone number, as people write it.", set: printable},
+			{Name: "email", Type: Text, Title: "E-mail", Example: `"it@example.org"`, Since: "0.1", Meaning: "An e-mail address.", set: printable},
+			{Name: "url", Type: Text, Title: "Page", Example: `"https://help.example.org"`, Since: "0.1", Meaning: "A page with help.", set: httpsPage},
+		},
+		set: func(p *Policy, v any) error { return p.setContacts(v.([]Record)) },
 	},
 	{
 		Name: "log.level", Type: Choice, Scope: Person, Since: "0.1", Default: `"info"`, Choices: []string{"error", "warn", "info", "debug"}, User: true,

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cardea-agent/cardea/agent/approvals"
 	"github.com/cardea-agent/cardea/agent/card"
 	"github.com/cardea-agent/cardea/agent/card/cards"
 	"github.com/cardea-agent/cardea/agent/endpoint"
@@ -27,8 +28,8 @@ import (
 	"github.com/cardea-agent/cardea/pkcs11/host"
 )
 
-// Config is what an agent is made of. Every field is required but Choices, List,
-// ModuleHost and Prompter.
+// Config is what an agent is made of. Every field is required but Choices,
+// Approvals, List, ModuleHost and Prompter.
 type Config struct {
 	Driver    pcsc.Driver // where the readers are
 	Policy    Policy
@@ -45,9 +46,12 @@ type Config struct {
 	// ModuleHost is the command of the processes that load PKCS#11 modules, as
 	// host.Config has it; nil: no module is ever loaded.
 	ModuleHost []string
+	// Approvals keeps which sites the person let in; nil: they are not asked.
+	Approvals *approvals.File
 
-	// Prompter asks for PINs. When nil, the tray does, over the socket at
-	// PromptPath (prompt.DefaultPath when empty).
+	// Prompter asks for PINs, and about sites if it is a prompt.OriginAsker.
+	// When nil, the tray does, over the socket at PromptPath
+	// (prompt.DefaultPath when empty).
 	Prompter   signin.Prompter
 	PromptPath string
 }
@@ -55,9 +59,12 @@ type Config struct {
 // Policy is what was decided. It may change while the agent runs.
 type Policy interface {
 	signin.Rules
-	endpoint.Origins
+	approvals.Rules
 	// CardList is the path of a list of further cards, empty without one.
 	CardList() string
+	// Current returns what is in force, and a channel that is closed when
+	// something else is; nil when it never will be.
+	Current() (*policy.Policy, <-chan struct{})
 }
 
 var (
@@ -106,14 +113,30 @@ func Run(ctx context.Context, c Config) error {
 		Cards: cards, Prompter: c.Prompter, Rules: c.Policy, Tokens: token.New(releases + c.Version), Audit: c.Audit, Log: c.Log,
 		Choices: c.Choices,
 	})
+	origins := approvals.New(approvals.Config{Rules: c.Policy, File: c.Approvals, Asker: asker(c), Audit: c.Audit, Log: c.Log})
 	door := endpoint.New(endpoint.Config{
-		Backend: service, Origins: c.Policy, Peers: peer.System{}, Self: self,
+		Backend: service, Origins: origins, Peers: peer.NewSystem(), Self: self,
 		Version: c.Version, Developer: c.Developer, Log: c.Log,
 	})
 	group.Go(func() error { return cards.Run(ctx) })
+	group.Go(func() error { refresh(ctx, c.Policy, cards); return nil })
 	group.Go(func() error { return service.Run(ctx) })
+	group.Go(func() error { return origins.Run(ctx) })
 	group.Go(func() error { return door.Serve(ctx, c.Listeners...) })
 	return group.Wait()
+}
+
+// refresh has the cards looked at by each policy that comes into force.
+func refresh(ctx context.Context, rules Policy, cards *card.Manager) {
+	for {
+		_, changed := rules.Current()
+		cards.Refresh()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // modules starts the processes of modules.
@@ -124,6 +147,14 @@ func (c Config) modules() func(cards.Module, string) card.Module {
 	return func(m cards.Module, file string) card.Module {
 		return host.New(host.Config{Command: c.ModuleHost, Module: file, AllowInternet: m.Internet, Log: c.Log})
 	}
+}
+
+// asker is who asks about sites; nil when nobody does.
+func asker(c Config) approvals.Asker {
+	if a, ok := c.Prompter.(approvals.Asker); ok && c.Approvals != nil {
+		return a
+	}
+	return nil
 }
 
 // publish shows the tray each change.
@@ -139,4 +170,9 @@ func publish(ctx context.Context, cards signin.Cards, server *prompt.Server) {
 	}
 }
 
-var _ endpoint.Backend = (*signin.Service)(nil)
+var (
+	_ endpoint.Backend   = (*signin.Service)(nil)
+	_ endpoint.Origins   = (*approvals.Desk)(nil)
+	_ approvals.Asker    = prompt.OriginAsker(nil)
+	_ prompt.OriginAsker = approvals.Asker(nil)
+)

@@ -263,14 +263,14 @@ type Token struct {
 	AppVersion            string `json:"appVersion"`
 }
 
-// Audit writes one line for each decision about a PIN or a signature.
+// Audit writes one line for each decision about a PIN, a signature or a site.
 type Audit interface {
 	Record(Event)
 }
 
 // Event is one decision. It holds no PIN, no nonce and no token.
 type Event struct {
-	What        string // authenticate, resume, sign, getSigningCertificate
+	What        string // authenticate, resume, sign, getSigningCertificate, allowOrigin, revokeOrigin
 	Origin      string
 	Certificate *x509.Certificate // nil when none was chosen
 	Outcome     string            // ok or an error's code
