@@ -42,7 +42,8 @@ type soak struct {
 	cards  [2]*soaked // in the slot of the same number; moved by a swap
 	sums   map[string]int
 	made   int
-	killed atomic.Bool // a process, since the last signature was asked for
+	killed atomic.Bool // a process was, since the last signature was asked for
+	before bool        // or since the one before that: pcscd takes its time
 }
 
 // soaked is one card and what it must have been sent since the last look.
@@ -145,8 +146,9 @@ func (s *soak) move() {
 				pulled.Go(s.slots[i].Remove)
 			}
 		}
-		s.killed.Store(false)
+		s.before = s.killed.Swap(false)
 		s.sign(i, req, wasPulled)
+		s.killed.Store(true) // it may have hung and been ended
 		pulled.Wait()
 		s.empty(i)
 		s.slots[i].Insert(s.cards[i].Card)
@@ -221,7 +223,7 @@ func (s *soak) signSomething() {
 	if s.cards[i].left == 3 && s.random.IntN(10) == 0 {
 		pin, done = "90817263", wrongPIN
 	}
-	s.killed.Store(false)
+	s.before = s.killed.Swap(false)
 	kill := time.AfterFunc(time.Hour, s.killHosts)
 	if s.random.IntN(3) == 0 {
 		kill.Reset(time.Duration(s.random.IntN(60)) * time.Millisecond)
@@ -265,7 +267,7 @@ func (s *soak) sign(i int, req signin.CardSignRequest, done how) {
 		s.t.Fatalf("%s's card was sent a PIN %d times for one request", this.name, tried)
 	}
 	resets := other.Resets()
-	if resets > 0 && s.killed.Load() {
+	if resets > 0 && (s.killed.Load() || s.before) {
 		// A module looks at all cards when it starts, and pcscd resets those
 		// that a program had open when it died.
 		s.sums["other card reset by pcscd"]++
