@@ -151,7 +151,12 @@ func enough(made [][]byte, n int, err error) error {
 	return err
 }
 
-// spareIsReady waits until the Host's next process has loaded the module.
+// getReady is what a process has left to do when it has loaded the module. A
+// person who types a PIN takes longer.
+const getReady = 50 * time.Millisecond
+
+// spareIsReady waits until the Host's next process has loaded the module, and
+// then some.
 func (m *modules) spareIsReady() error {
 	deadline := time.Now().Add(patience)
 	for time.Now().Before(deadline) {
@@ -164,6 +169,7 @@ func (m *modules) spareIsReady() error {
 			for _, pid := range strings.Fields(string(pids)) {
 				maps, _ := os.ReadFile("/proc/" + pid + "/maps")
 				if bytes.Contains(maps, []byte(filepath.Base(m.token.Module))) {
+					time.Sleep(getReady)
 					return nil
 				}
 			}
