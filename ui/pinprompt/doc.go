@@ -13,7 +13,8 @@
 //
 // Keys pressed in the window's first half second do not count, because they may
 // have been meant for the window that was in front before; the window says so
-// when there were any. The last try needs an extra yes.
+// when there were any. The last try needs an extra yes. Where the PIN is typed on
+// the reader's own keys, the window says so and takes none.
 //
 // The PIN is kept in an array of a fixed size inside a widget of this package's
 // own, never in a string and never in one of Fyne's entries, whose undo history
