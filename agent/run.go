@@ -96,7 +96,7 @@ func (o options) run(ctx context.Context, errs io.Writer) error {
 	}
 	listeners, err := o.listeners(log)
 	if err != nil {
-		return err
+		return helped(err, rules)
 	}
 	c := session.Config{
 		Driver: pcsc.System{}, Policy: rules, Audit: decisions, Log: log, Version: version,
@@ -112,7 +112,7 @@ func (o options) run(ctx context.Context, errs io.Writer) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return rules.Run(ctx) })
 	group.Go(func() error { o.followLevel(ctx, rules, level); return nil })
-	group.Go(func() error { return session.Run(ctx, c) })
+	group.Go(func() error { return helped(session.Run(ctx, c), rules) })
 	return group.Wait()
 }
 
@@ -122,6 +122,15 @@ func (o options) listeners(log *slog.Logger) ([]net.Listener, error) {
 		return []net.Listener{handover.Listen(o.broker, log)}, nil
 	}
 	return loopback.Listen(o.listen)
+}
+
+// helped says beside an error who can help with it, where that is known.
+func helped(err error, rules *policy.Live) error {
+	p, _ := rules.Current()
+	if c, ok := p.Contact(policy.HelpAdministrator); ok && err != nil {
+		return fmt.Errorf("%w\nwho can help: %s", err, c)
+	}
+	return err
 }
 
 // places are where the policy is: those of this system, unless a file was named.

@@ -359,3 +359,15 @@ func FuzzParseReadsWhatItPrints(f *testing.F) {
 		}
 	})
 }
+
+func TestEachKindOfHelpHasTheContactOfTheFirstPlaceThatNamesOne(t *testing.T) {
+	p := lay(t)
+	write(t, p.Machine, "[[contact]]\nfor = \"mail\"\nemail = \"m@example.org\"\n[[contact]]\nfor = \"administrator\"\nname = \"Local\"\n")
+	write(t, filepath.Join(p.Folder, "1.toml"), "[[contact]]\nfor = \"administrator\"\nname = \"Desk\"\nphone = \"1\"\n")
+	got := load(t, p)
+	for kind, want := range map[Help]string{HelpAdministrator: "Desk, 1", HelpMail: "m@example.org", HelpCardIssuer: ""} {
+		if c, ok := got.Contact(kind); c.String() != want || ok != (want != "") {
+			t.Errorf("%s: got %q, %v, want %q", kind, c, ok, want)
+		}
+	}
+}

@@ -54,6 +54,7 @@ type Policy struct {
 	port        int
 	logLevel    slog.Level
 	browsers    []string
+	contacts    map[Help]Contact
 
 	effective []Effective
 	warnings  []*Problem
@@ -109,6 +110,12 @@ func (p *Policy) Port() int { return p.port }
 
 // LogLevel is the least that is logged.
 func (p *Policy) LogLevel() slog.Level { return p.logLevel }
+
+// Contact is whom to ask for a kind of help; ok is false when nobody is named.
+func (p *Policy) Contact(kind Help) (c Contact, ok bool) {
+	c, ok = p.contacts[kind]
+	return c, ok
+}
 
 // Browsers are those that the sites are to be allowed in.
 func (p *Policy) Browsers() []string { return slices.Clone(p.browsers) }

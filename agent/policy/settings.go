@@ -137,6 +137,23 @@ var table = []Setting{
 		set:     func(p *Policy, v any) error { p.port = int(v.(int64)); return nil },
 	},
 	{
+		Name: "contact", Type: Records, Scope: Machine, Since: "0.1", Join: true,
+		Title:   "Who can help",
+		Example: `[{for = "administrator", name = "Service desk", phone = "01234 567890", email = "it@example.org", url = "https://help.example.org"}]`,
+		Meaning: "Whom a person is sent to for a kind of help. They are named where something goes wrong. Of a kind that is named in several places, the first one counts.",
+		Fields: []Setting{
+			{
+				Name: "for", Type: Choice, Title: "Kind of help", Example: `"administrator"`, Since: "0.1", Choices: helps,
+				Meaning: "`administrator` looks after this computer, `cardIssuer` gives out cards and mends their PINs, `software` and `mail` are the desks for those.",
+			},
+			{Name: "name", Type: Text, Title: "Name", Example: `"Service desk"`, Since: "0.1", Meaning: "What the person or the desk is called.", set: printable},
+			{Name: "phone", Type: Text, Title: "Telephone", Example: `"01234 567890"`, Since: "0.1", Meaning: "A telephone number, as people write it.", set: printable},
+			{Name: "email", Type: Text, Title: "E-mail", Example: `"it@example.org"`, Since: "0.1", Meaning: "An e-mail address.", set: printable},
+			{Name: "url", Type: Text, Title: "Page", Example: `"https://help.example.org"`, Since: "0.1", Meaning: "A page with help.", set: httpsPage},
+		},
+		set: func(p *Policy, v any) error { return p.setContacts(v.([]Record)) },
+	},
+	{
 		Name: "log.level", Type: Choice, Scope: Person, Since: "0.1", Default: `"info"`, Choices: []string{"error", "warn", "info", "debug"}, User: true,
 		Title:   "How much is logged",
 		Meaning: "The least that is worth a line in the agent's log. No PIN, nonce or token is logged at any level.",
