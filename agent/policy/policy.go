@@ -102,6 +102,9 @@ func (p *Policy) SessionLimit() time.Duration { return p.limit }
 // file is yet to be checked with package trust.
 func (p *Policy) CardList() string { return p.cardList }
 
+// Current returns the policy itself: it does not change.
+func (p *Policy) Current() (*Policy, <-chan struct{}) { return p, nil }
+
 // Origins are the sites that may ask, in the order in which they are written.
 func (p *Policy) Origins() []string { return slices.Clone(p.order) }
 

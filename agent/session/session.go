@@ -50,6 +50,9 @@ type Policy interface {
 	endpoint.Origins
 	// CardList is the path of a list of further cards, empty without one.
 	CardList() string
+	// Current returns what is in force, and a channel that is closed when
+	// something else is; nil when it never will be.
+	Current() (*policy.Policy, <-chan struct{})
 }
 
 var (
@@ -98,9 +101,23 @@ func Run(ctx context.Context, c Config) error {
 		Version: c.Version, Developer: c.Developer, Log: c.Log,
 	})
 	group.Go(func() error { return cards.Run(ctx) })
+	group.Go(func() error { refresh(ctx, c.Policy, cards); return nil })
 	group.Go(func() error { return service.Run(ctx) })
 	group.Go(func() error { return door.Serve(ctx, c.Listeners...) })
 	return group.Wait()
+}
+
+// refresh has the cards looked at by each policy that comes into force.
+func refresh(ctx context.Context, rules Policy, cards *card.Manager) {
+	for {
+		_, changed := rules.Current()
+		cards.Refresh()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // publish shows the tray each change.

@@ -102,6 +102,7 @@ type ward struct {
 	socket  string
 	address string
 	journal *journal
+	policy  session.Policy // nil: that of rules
 	stop    func()
 }
 
@@ -131,9 +132,13 @@ func newWardOver(t *testing.T, driver pcsc.Driver, s slot) *ward {
 // start runs the agent until stop; a second start takes the same port.
 func (w *ward) start() {
 	w.t.Helper()
-	p, err := policy.Parse([]byte(rules))
-	if err != nil {
-		w.t.Fatal(err)
+	p := w.policy
+	if p == nil {
+		parsed, err := policy.Parse([]byte(rules))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		p = parsed
 	}
 	listeners, err := loopback.Listen(w.address)
 	if err != nil {
