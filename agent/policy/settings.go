@@ -133,7 +133,7 @@ var table = []Setting{
 	{
 		Name: "listen.port", Type: Number, Scope: Machine, Since: "0.1", Default: "24747", Min: 1, Max: 65535, NextStart: true,
 		Title:   "Port for pages",
-		Meaning: "The port of 127.0.0.1 and [::1] that pages reach the agent at. Sites have to name the same one.",
+		Meaning: "The port of 127.0.0.1 and [::1] at which an agent serves pages that has no broker to do it. Sites have to name the same one.",
 		set:     func(p *Policy, v any) error { p.port = int(v.(int64)); return nil },
 	},
 	{
