@@ -105,7 +105,7 @@ func (o options) run(ctx context.Context, errs io.Writer) error {
 	}
 	module, err := host.Self(moduleRole)
 	if err != nil {
-		return err
+		return helped(err, rules)
 	}
 	listeners, err := o.listeners(log)
 	if err != nil {
