@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/chromedp"
 
 	"github.com/cardea-agent/cardea/agent/signin"
@@ -248,8 +249,17 @@ func (v *visit) askedTo(purpose signin.Purpose) error {
 	}
 }
 
+// shown waits for an element. A page that changes for another meanwhile takes
+// what was found with it: then it looks again.
 func shown(selector chromedp.CSS) chromedp.Action[chromedp.Void] {
-	return chromedp.WaitVisible(selector)
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		for {
+			_, err := chromedp.WaitVisible(selector)(ctx, t)
+			if e, is := errors.AsType[*cdproto.Error](err); !is || e.Message != "Could not find node with given id" {
+				return err
+			}
+		}
+	})
 }
 
 func hidden(selector chromedp.CSS) chromedp.Action[chromedp.Void] {
