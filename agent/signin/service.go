@@ -164,7 +164,7 @@ func (s *Service) usable(keys []Key) (usable []Key, why Why) {
 func binds(k Key) bool { return k.Certificate.KeyUsage&x509.KeyUsageContentCommitment != 0 }
 
 func (s *Service) record(j job, p proof, err error) {
-	e := Event{What: j.what, Origin: j.origin, Certificate: p.key.Certificate, Outcome: "ok", Items: j.items}
+	e := Event{What: j.what, Origin: j.origin, Certificate: p.key.Certificate, Outcome: OutcomeOK, Items: j.items}
 	if j.items > 0 {
 		e.Signed = len(p.signatures)
 	}
