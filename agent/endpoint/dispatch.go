@@ -195,6 +195,7 @@ func (c *connection) isRunning(id protocol.ID) bool {
 // the right to it. work calls finish once.
 func (c *connection) start(req protocol.Request, right string, limit time.Duration, work func(context.Context, *task)) {
 	if !c.may(c.origin, right) {
+		c.refusals.notPermitted(req.Method, c.origin, right)
 		c.fail(req, protocol.NewError(signin.CodeNotPermitted, map[string]any{"right": right}))
 		return
 	}

@@ -95,7 +95,7 @@ func Run(ctx context.Context, c Config) error {
 	})
 	door := endpoint.New(endpoint.Config{
 		Backend: service, Origins: c.Policy, Peers: peer.System{}, Self: self,
-		Version: c.Version, Developer: c.Developer, Log: c.Log,
+		Version: c.Version, Developer: c.Developer, Log: c.Log, Audit: c.Audit,
 	})
 	group.Go(func() error { return cards.Run(ctx) })
 	group.Go(func() error { return service.Run(ctx) })
