@@ -15,8 +15,8 @@ import (
 type refusals struct {
 	log   *slog.Logger
 	audit signin.Audit // nil writes nothing down
-	mu   sync.Mutex
-	seen map[[2]string]bool
+	mu    sync.Mutex
+	seen  map[[2]string]bool
 }
 
 const (

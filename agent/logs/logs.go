@@ -88,5 +88,5 @@ func Toggle(level *slog.LevelVar, own slog.Level) slog.Level {
 
 // Announce logs a level that changed, at whatever level is written.
 func Announce(ctx context.Context, log *slog.Logger, level slog.Level) {
-	log.Log(ctx, slog.LevelWarn, "what is logged changed", "level", level.String())
+	log.Log(ctx, slog.LevelWarn, "what is logged changed", "least", level.String())
 }

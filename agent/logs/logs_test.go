@@ -38,7 +38,7 @@ func TestWhatIsLoggedChangesWhileTheAgentRuns(t *testing.T) {
 	log.Debug("third")
 	logs.Announce(t.Context(), log, level.Level())
 	if text := file.String(); strings.Contains(text, "first") || !strings.Contains(text, "second") || strings.Contains(text, "third") ||
-		!strings.Contains(text, "level=INFO") {
+		!strings.Contains(text, "least=INFO") {
 		t.Errorf("the file has %q", text)
 	}
 	if got := len(memory.Lines()); got != 4 {

@@ -17,14 +17,18 @@ type Facts struct {
 	Version   string    `json:"version"`
 	Started   time.Time `json:"started"`
 	Process   int       `json:"process"`
-	Addresses []string  `json:"addresses"` // where pages reach it
-	Asks      string    `json:"asks"`      // who asks for the PIN: tray or terminal
-	Policy    []string  `json:"policy"`    // where the policy that is in force comes from
-	LogLevel  string    `json:"logLevel"`
-	LogFile   string    `json:"logFile,omitzero"`
-	SystemLog string    `json:"systemLog,omitzero"` // why the system's log has no audit lines; empty when it has
-	Tray      TrayFacts `json:"tray,omitzero"`
-	Status    Status    `json:"status"`
+	Addresses []string  `json:"addresses"`       // where pages reach it
+	Asks      string    `json:"asks"`            // who asks for the PIN: tray or terminal
+	Broker    string    `json:"broker,omitzero"` // from where its connections are handed over, where they are
+	// PolicyFile is the file that somebody named instead of this system's places.
+	PolicyFile     string    `json:"policyFile,omitzero"`
+	PolicySince    time.Time `json:"policySince"`             // when the policy in force was read
+	PolicyProblems []string  `json:"policyProblems,omitzero"` // why what is written now is not in force
+	LogLevel       string    `json:"logLevel"`
+	LogFile        string    `json:"logFile,omitzero"`
+	SystemLog      string    `json:"systemLog,omitzero"` // why the system's log has no audit lines; empty when it has
+	Tray           TrayFacts `json:"tray,omitzero"`
+	Status         Status    `json:"status"`
 }
 
 // TrayFacts are of the tray that is connected.

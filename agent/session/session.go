@@ -39,9 +39,13 @@ type Config struct {
 	Choices signin.Choices
 
 	// Prompter asks for PINs. When nil, the tray does, over the socket at
-	// PromptPath (prompt.DefaultPath when empty).
+	// PromptPath (prompt.DefaultPath when empty). With a Prompter, a PromptPath
+	// is for inquiries alone.
 	Prompter   signin.Prompter
 	PromptPath string
+	// Facts and Records are what inquiries are told; see prompt.ServerConfig.
+	Facts   func() prompt.Facts
+	Records func() []string
 }
 
 // Policy is what was decided. It may change while the agent runs.
@@ -80,14 +84,16 @@ func Run(ctx context.Context, c Config) error {
 	}
 	cards := card.New(card.Config{Driver: c.Driver, List: list, Usable: c.Policy.Usable, Algorithm: token.AlgorithmFor, Log: c.Log})
 	group, ctx := errgroup.WithContext(ctx)
-	if c.Prompter == nil {
-		server, err := prompt.NewServer(prompt.ServerConfig{Path: c.PromptPath, Log: c.Log, Version: c.Version})
-		if err != nil {
-			return err
-		}
-		c.Prompter = server
+	server, err := c.promptServer()
+	if err != nil {
+		return err
+	}
+	if server != nil {
 		group.Go(func() error { return server.Run(ctx) })
 		group.Go(func() error { publish(ctx, cards, server); return nil })
+	}
+	if c.Prompter == nil {
+		c.Prompter = server
 	}
 	service := signin.New(signin.Config{
 		Cards: cards, Prompter: c.Prompter, Rules: c.Policy, Tokens: token.New(releases + c.Version), Audit: c.Audit, Log: c.Log,
@@ -101,6 +107,22 @@ func Run(ctx context.Context, c Config) error {
 	group.Go(func() error { return service.Run(ctx) })
 	group.Go(func() error { return door.Serve(ctx, c.Listeners...) })
 	return group.Wait()
+}
+
+// promptServer is nil where nobody needs one. One that answers inquiries alone is
+// no condition for running.
+func (c Config) promptServer() (*prompt.Server, error) {
+	if c.Prompter != nil && c.PromptPath == "" {
+		return nil, nil
+	}
+	server, err := prompt.NewServer(prompt.ServerConfig{
+		Path: c.PromptPath, Log: c.Log, Version: c.Version, Facts: c.Facts, Records: c.Records,
+	})
+	if err != nil && c.Prompter != nil {
+		c.Log.Warn("nobody can ask how this agent stands", "err", err)
+		return nil, nil
+	}
+	return server, err
 }
 
 // publish shows the tray each change.
