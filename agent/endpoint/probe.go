@@ -2,7 +2,6 @@ package endpoint
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cardea-agent/cardea/agent/doctor"
+	"github.com/cardea-agent/cardea/agent/loopback"
 	"github.com/cardea-agent/cardea/agent/peer"
 )
 
@@ -20,6 +20,9 @@ type PortCheck struct {
 	Port  uint16
 	Self  peer.Owner
 	Agent int // the process of this user's agent; 0 when none answers
+	// Broker says that the agent's connections are handed over by the broker,
+	// whose the port is then.
+	Broker bool
 	// Listening is peer.Listening.
 	Listening func(port uint16) ([]peer.Listener, error)
 }
@@ -39,6 +42,8 @@ func (c PortCheck) look(context.Context) []doctor.Finding {
 	for _, l := range found {
 		who := c.describe(l)
 		switch v6 := l.Address.Addr().Is6(); {
+		case c.Broker && l.Owner.UID != c.Self.UID:
+			ours[v6] = true
 		case c.Agent != 0 && l.Process == c.Agent:
 			ours[v6] = true
 		case l.Owner.UID != "" && l.Owner.UID != c.Self.UID:
@@ -55,16 +60,18 @@ func (c PortCheck) look(context.Context) []doctor.Finding {
 	switch {
 	case len(found) == 0:
 		findings = append(findings, doctor.Finding{Code: doctor.PortFree, Seen: fmt.Sprintf("Nothing listens on port %d.", c.Port)})
+	case len(missing) == 0 && c.Broker:
+		findings = append(findings, doctor.Finding{Code: doctor.PortBroker, Seen: fmt.Sprintf("The machine service listens on port %d, and the agent (process %d) gets its connections from it.", c.Port, c.Agent)})
 	case len(missing) == 0:
 		findings = append(findings, doctor.Finding{Code: doctor.PortOurs, Seen: fmt.Sprintf("The agent (process %d) listens on port %d.", c.Agent, c.Port)})
 	case len(ours) > 0:
 		findings = append(findings, doctor.Finding{Code: doctor.PortHalf,
-			Seen: fmt.Sprintf("The agent does not listen on %s.", netip.AddrPortFrom(loopback(missing[0]), c.Port))})
+			Seen: fmt.Sprintf("Nothing of Cardea listens on %s.", netip.AddrPortFrom(loopbackOf(missing[0]), c.Port))})
 	}
 	return findings
 }
 
-func loopback(v6 bool) netip.Addr {
+func loopbackOf(v6 bool) netip.Addr {
 	if v6 {
 		return netip.IPv6Loopback()
 	}
@@ -108,7 +115,7 @@ func (c LoopbackCheck) look(ctx context.Context) []doctor.Finding {
 	switch err := reachSelf(ctx, "tcp6", "[::1]:0"); {
 	case err == nil:
 		works = append(works, "::1")
-	case errors.Is(err, errNoAddress), errors.Is(err, errNoFamily):
+	case loopback.NoFamily(err):
 		findings = append(findings, doctor.Finding{Code: doctor.LoopbackOneFamily, Seen: "There is no ::1."})
 	default:
 		findings = append(findings, doctor.Finding{Code: doctor.LoopbackBroken, Seen: fmt.Sprintf("::1 cannot be reached: %v.", err)})
