@@ -159,7 +159,7 @@ var Table = map[Code]Row{
 		"Sign out of the computer and in again, which starts both anew."},
 	TerminalAsks: {Tray, Note, "", "The agent asks for the PIN in a terminal, as it was started to. No tray is needed.", ""},
 
-	PortOurs: {Port, OK, "", "The agent listens on its port, on both kinds of address that this computer has.", ""},
+	PortOurs:   {Port, OK, "", "The agent listens on its port, on both kinds of address that this computer has.", ""},
 	PortBroker: {Port, OK, "", "Cardea's machine service has the port, and hands each connection to the agent of the person whose browser made it.", ""},
 	PortFree: {Port, Problem, user, "Nothing listens on the agent's port, so pages are told that Cardea is not running.",
 		"Sign out of the computer and in again. If the agent does not start then, its log says why."},
