@@ -48,6 +48,10 @@ var rules = []rule{
 		why: "the use cases must be readable and testable without a reader, a socket or a window",
 	},
 	{
+		of: "agent/desktop", only: []string{std, "golang.org/x/sys/...", "github.com/godbus/dbus/v5", "agent/doctor", "agent/signin"},
+		why: "whether somebody can be asked is known without readers and pages",
+	},
+	{
 		of: "agent/doctor", only: []string{std, "agent/protocol"},
 		why: "what looks lives with what it looks at, so a window can show findings and reach nothing",
 	},

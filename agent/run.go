@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cardea-agent/cardea/agent/choices"
+	"github.com/cardea-agent/cardea/agent/desktop"
 	"github.com/cardea-agent/cardea/agent/handover"
 	"github.com/cardea-agent/cardea/agent/loopback"
 	"github.com/cardea-agent/cardea/agent/policy"
@@ -92,7 +93,7 @@ func (o options) run(ctx context.Context, errs io.Writer) error {
 	c := session.Config{
 		Driver: pcsc.System{}, Policy: rules, Audit: logging.audit, Log: log, Version: version,
 		Listeners: listeners, Developer: o.developer, PromptPath: o.socket,
-		Choices: choices.New(o.choices, log), Records: logging.memory.Lines,
+		Choices: choices.New(o.choices, log), Records: logging.memory.Lines, Desktop: desktop.Look,
 	}
 	if o.prompt == "terminal" {
 		c.Prompter = prompt.NewTerminal(os.Stdin, os.Stderr)

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cardea-agent/cardea/agent/card"
+	"github.com/cardea-agent/cardea/agent/desktop"
 	"github.com/cardea-agent/cardea/agent/endpoint"
 	"github.com/cardea-agent/cardea/agent/peer"
 	"github.com/cardea-agent/cardea/agent/policy"
@@ -43,6 +44,8 @@ type Config struct {
 	// is for inquiries alone.
 	Prompter   signin.Prompter
 	PromptPath string
+	// Desktop says whether the person's desktop is locked; nil: it never is.
+	Desktop func(context.Context) (desktop.Session, error)
 	// Facts and Records are what inquiries are told; see prompt.ServerConfig.
 	Facts   func() prompt.Facts
 	Records func() []string
@@ -94,6 +97,9 @@ func Run(ctx context.Context, c Config) error {
 	}
 	if c.Prompter == nil {
 		c.Prompter = server
+	}
+	if c.Desktop != nil {
+		c.Prompter = desktop.Prompter{Prompter: c.Prompter, Look: c.Desktop, Log: c.Log}
 	}
 	service := signin.New(signin.Config{
 		Cards: cards, Prompter: c.Prompter, Rules: c.Policy, Tokens: token.New(releases + c.Version), Audit: c.Audit, Log: c.Log,
