@@ -54,6 +54,7 @@ type Policy struct {
 	port        int
 	logLevel    slog.Level
 	browsers    []string
+	contacts    map[string]string // by the protocol's word for who can act
 
 	effective []Effective
 	warnings  []*Problem

@@ -149,6 +149,9 @@ var table = []Setting{
 		Meaning: "The browsers that `cardea-agent browser-policy` allows the sites in, so that they ask nobody. `[]` leaves them all alone.",
 		set:     func(p *Policy, v any) error { p.browsers = v.([]string); return nil },
 	},
+	contactRow("contact.admin", "admin", "Whom to ask about this computer", `"IT service desk, 020 7946 0000"`, "what an administrator of the computer can mend"),
+	contactRow("contact.cardIssuer", "card-issuer", "Whom to ask about cards", `"Card office, room 12, cards@example.org"`, "a new, a renewed or an unblocked card"),
+	contactRow("contact.site", "site", "Whom to ask about the sites", `"records@example.org"`, "what the people behind a site can mend"),
 }
 
 const day = 24 * time.Hour
