@@ -60,12 +60,14 @@ const (
 	LoopbackOneFamily  Code = "loopbackOneFamily"
 	LocalhostElsewhere Code = "localhostElsewhere"
 
-	PolicyGood   Code = "policyGood"
-	PolicyBad    Code = "policyBad"
-	PolicyOld    Code = "policyOld"
-	PolicyOwn    Code = "policyOwn"
-	OriginListed Code = "originListed"
-	NoOrigin     Code = "noOrigin"
+	PolicyGood Code = "policyGood"
+	PolicyBad  Code = "policyBad"
+	PolicyOld  Code = "policyOld"
+	PolicyOwn  Code = "policyOwn"
+	// PolicyPersonal is of the person's own file, which alone is left out.
+	PolicyPersonal Code = "policyPersonal"
+	OriginListed   Code = "originListed"
+	NoOrigin       Code = "noOrigin"
 
 	BrowserAllows       Code = "browserAllows"
 	BrowserAsks         Code = "browserAsks"
@@ -181,7 +183,9 @@ var Table = map[Code]Row{
 		"Correct it. \"cardea-agent policy check FILE\" tries a file out."},
 	PolicyOld: {Policy, Warning, admin, "The agent that runs does not follow the policy that is written now.",
 		"Correct the policy, or start the agent again."},
-	PolicyOwn:    {Policy, Note, "", "The agent was started with a policy file of its own, instead of this system's policy.", ""},
+	PolicyOwn: {Policy, Note, "", "The agent was started with a policy file of its own, instead of this system's policy.", ""},
+	PolicyPersonal: {Policy, Warning, user, "The person's own settings cannot be used as they are, and are left out.",
+		"Correct or remove the file that was seen."},
 	OriginListed: {Policy, OK, "", "This site may ask.", ""},
 	NoOrigin: {Policy, Problem, admin, "The policy lists no site, so no page may ask for a sign-in.",
 		"Add the sites to the policy ([[origin]])."},
