@@ -40,7 +40,8 @@ type surroundings struct {
 	lookup   func(context.Context, string) ([]string, error)
 	browser  func(browserpolicy.Browser) (browserpolicy.InForce, error)
 	desktop  func(context.Context) (desktop.Session, error)
-	load     func(context.Context, string) error
+	load     func(context.Context, string) error // has a module loaded; nil does not try
+	built    time.Time                           // of this program; zero is unknown
 	patience time.Duration
 }
 
@@ -49,7 +50,7 @@ func here(o options) surroundings {
 	return surroundings{
 		places: o.places(), socket: o.socket, driver: pcsc.System{}, devices: pcsc.Devices, drivers: pcsc.Drivers,
 		now: time.Now, listens: peer.Listening, lookup: net.DefaultResolver.LookupHost,
-		browser: browserpolicy.SystemInForce, desktop: desktop.Look, patience: doctor.Patience,
+		browser: browserpolicy.SystemInForce, desktop: desktop.Look, built: built(), patience: doctor.Patience,
 	}
 }
 
@@ -130,7 +131,7 @@ func (s surroundings) probes(rules *policy.Policy, facts prompt.Facts, inquiry e
 	probes := []doctor.Probe{
 		card.Check{
 			Config:   card.Config{Driver: s.driver, List: list, Usable: rules.Usable, Algorithm: token.AlgorithmFor, Log: slog.New(slog.DiscardHandler)},
-			Excluded: rules.Excluded, Devices: s.devices, Drivers: s.drivers, Built: built(), Now: s.now,
+			Excluded: rules.Excluded, Devices: s.devices, Drivers: s.drivers, Built: s.built, Now: s.now,
 		}.Probe(),
 		card.ModuleCheck{List: list, Load: s.load}.Probe(),
 		prompt.Check{Facts: facts, Err: inquiry, Version: version, System: runtime.GOOS + " " + runtime.GOARCH}.Probe(),

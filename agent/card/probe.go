@@ -47,7 +47,10 @@ func (c Check) look(ctx context.Context) []doctor.Finding {
 		if errors.Is(service, pcsc.ErrDenied) {
 			code = doctor.ServiceDenied
 		}
-		return append([]doctor.Finding{{Code: code, Seen: sentence(service.Error())}}, c.clock(nil)...)
+		return append([]doctor.Finding{{Code: code, Seen: fmt.Sprintf("The smartcard service cannot be used: %v.", service)}}, c.clock(nil)...)
+	}
+	if len(snapshot.Readers) == 1 && snapshot.Readers[0].Name == "" { // not one look was finished
+		return append([]doctor.Finding{{Code: doctor.CheckTimedOut, Seen: "The smartcard service did not answer in time."}}, c.clock(nil)...)
 	}
 	findings := []doctor.Finding{{Code: doctor.ServiceRuns, Seen: "The smartcard service answers."}}
 	findings = append(findings, c.readers(ctx, snapshot)...)
@@ -66,6 +69,9 @@ func (c Check) look(ctx context.Context) []doctor.Finding {
 	return append(findings, c.clock(certificates)...)
 }
 
+// letGo is how long letting go of readers may take.
+const letGo = 500 * time.Millisecond
+
 // once runs a Manager until it has read all cards, or for as long as ctx allows.
 func (m *Manager) once(ctx context.Context) (signin.Snapshot, error) {
 	// What is known shortly before the end is worth more than being late.
@@ -74,7 +80,7 @@ func (m *Manager) once(ctx context.Context) (signin.Snapshot, error) {
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/5))
 		defer cancel()
 	}
-	running, stop := context.WithCancel(ctx)
+	running, stop := context.WithCancel(context.WithoutCancel(ctx)) // at its end it forgets what it saw
 	defer stop()
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = m.Run(running) }()
@@ -90,7 +96,7 @@ func (m *Manager) once(ctx context.Context) (signin.Snapshot, error) {
 			stop()
 			select {
 			case <-ended:
-			case <-ctx.Done(): // it hangs in a driver
+			case <-time.After(letGo): // it hangs in a driver
 			}
 			return snapshot, service
 		}
@@ -106,9 +112,6 @@ func (c Check) readers(ctx context.Context, snapshot signin.Snapshot) []doctor.F
 	var findings []doctor.Finding
 	listed := 0
 	for _, r := range snapshot.Readers {
-		if r.Name == "" {
-			continue
-		}
 		listed++
 		findings = append(findings, doctor.Finding{Code: doctor.ReaderFound, Seen: fmt.Sprintf("%q is connected. %s", r.Name, c.drivers())})
 	}
