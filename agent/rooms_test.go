@@ -64,6 +64,10 @@ var rules = []rule{
 		why: "a log decides nothing",
 	},
 	{
+		of: "agent/supportreport", only: []string{std},
+		why: "what leaves a computer is read in one place",
+	},
+	{
 		of: "agent/systemlog", only: []string{std, "golang.org/x/sys/..."},
 		why: "what is written where nobody can take it back is read in one place",
 	},
