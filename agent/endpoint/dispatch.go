@@ -79,7 +79,11 @@ func call[T any](c *connection, req protocol.Request, method func(protocol.Reque
 	method(req, params)
 }
 
-func (c *connection) hello(req protocol.Request, _ protocol.HelloParams) {
+func (c *connection) hello(req protocol.Request, p protocol.HelloParams) {
+	if p.Protocol < protocol.OldestVersion {
+		c.fail(req, protocol.NewError(protocol.CodeVersionTooOld, map[string]any{"side": "page"}))
+		return
+	}
 	c.greeted = true
 	removal := c.Backend.Removal(c.origin)
 	c.answer(req, protocol.HelloResult{
