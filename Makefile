@@ -17,6 +17,8 @@ export GOTOOLCHAIN ?= auto
 VERSION ?= $(or $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null | sed 's/^v//'),0.1.0-dev)
 LDFLAGS = -X main.version=$(VERSION)
 FUZZTIME ?= 10s
+CYCLES ?= 1000
+SIGNATURES ?= 10000
 DEMO_FLAGS ?=
 BENCH_FLAGS ?=
 
@@ -35,7 +37,7 @@ WITHOUT_TOOLKIT = CGO_ENABLED=1 go list -f '{{.ImportPath}} {{join .Deps " "}}' 
 SHELL = /bin/bash
 .SHELLFLAGS = -euo pipefail -c
 .DEFAULT_GOAL = help
-.PHONY: help deps deps-e2e deps-package build demo test test-client test-systems race lint fuzz \
+.PHONY: help deps deps-e2e deps-package build demo test test-client test-systems race lint fuzz soak \
 	e2e bench msi deb rpm pkg-check docs-check clean FORCE
 
 help: ## list the targets
@@ -111,6 +113,10 @@ fuzz: deps ## run every fuzz target for FUZZTIME (10s)
 		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" | tee build/fuzz.txt || \
 			{ grep -qx '    context deadline exceeded' build/fuzz.txt && ! grep -q 'Failing input' build/fuzz.txt; } || exit 1; \
 	done <<< "$$targets"
+
+soak: deps ## put cards in, swap and sign with modules killed at random: CYCLES (1000), SIGNATURES (10000)
+	CARDEA_SOAK_CYCLES=$(CYCLES) CARDEA_SOAK_SIGNATURES=$(SIGNATURES) CARDEA_E2E_REQUIRED=1 \
+		go test -count=1 -v -timeout 12h -run '^TestSoak' ./agent/card
 
 # These tests have the build tag e2e or ask for CARDEA_E2E. No file of the
 # toolkit has that tag, so it is not built again.

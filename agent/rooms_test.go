@@ -100,6 +100,10 @@ var rules = []rule{
 		why: "whom the agent trusts with its own process is read in one place",
 	},
 	{
+		of: "agent/card", only: []string{std, "agent/card/cards", "agent/signin", "pcsc", "pcsc/apdu", "pcsc/piv", "pkcs11/host"}, never: []string{"agent/endpoint", "agent/prompt/..."},
+		why: "what speaks to cards knows nothing of pages and windows, and loads no module itself",
+	},
+	{
 		of: "pcsc", only: []string{std, "golang.org/x/sys/...", "golang.org/x/sync/...", "github.com/ebfe/scard"},
 		why: "code beside a C library is kept small enough to be read in one go",
 	},
@@ -114,6 +118,18 @@ var rules = []rule{
 	{
 		of: "pcsc/...", never: []string{"agent/...", "ui/...", "web/..."},
 		why: "card code knows nothing of pages and people, so it can be used and checked by itself",
+	},
+	{
+		of: "pkcs11", only: []string{std, "golang.org/x/sys/...", "golang.org/x/sync/...", "github.com/miekg/pkcs11"},
+		why: "code beside a vendor's library is kept small enough to be read in one go",
+	},
+	{
+		of: "pkcs11/host", only: []string{std, "golang.org/x/sys/...", "golang.org/x/sync/...", "pkcs11"},
+		why: "a process that a module can spoil has nothing in it that is worth spoiling",
+	},
+	{
+		of: "pkcs11/...", never: []string{"agent/...", "pcsc", "pcsc/apdu", "pcsc/piv", "ui/...", "web/..."},
+		why: "modules know readers by name alone, and have connections of their own to them",
 	},
 	{
 		of: "agent/broker", only: []string{
@@ -137,11 +153,11 @@ var rules = []rule{
 	},
 	{
 		of: "ui/...", only: []string{std, foreign, "ui/...", "agent/prompt/...", "agent/signin", "agent/protocol"},
-		never: []string{"pcsc/...", "agent/card", "agent/session", "agent/endpoint"},
+		never: []string{"pcsc/...", "pkcs11/...", "agent/card", "agent/session", "agent/endpoint"},
 		why:   "what draws windows must not be able to sign",
 	},
 	{
-		of: "agent", never: []string{"pcsc/virtual/...", "pcsc/pcscdtest", "testdata/...", "fyne.io/fyne/v2/...", "web/..."},
+		of: "agent", never: []string{"pcsc/virtual/...", "pcsc/pcscdtest", "pkcs11/pkcs11test", "testdata/...", "fyne.io/fyne/v2/...", "web/..."},
 		why: "the agent that is installed has no simulated card, no key, no window and no site in it",
 	},
 	{
@@ -185,6 +201,8 @@ type owner struct {
 
 var owners = []owner{
 	{"github.com/ebfe/scard", "pcsc", "its faults are handled in one place, and a fake fits above that place"},
+	{"github.com/miekg/pkcs11", "pkcs11", "its faults are handled in one place"},
+	{"pkcs11", "pkcs11/host", "a module is loaded in a process that can be thrown away, and nowhere else"},
 	{"fyne.io/fyne/v2/...", "ui/...", "a program without windows must not load OpenGL"},
 	{"github.com/chromedp/chromedp/...", "agent/demo", "a browser is driven by the demo's check and by tests alone"},
 	{"modernc.org/sqlite/...", "web/portal/store", "all SQL is in one place"},

@@ -22,6 +22,7 @@ import (
 	"github.com/cardea-agent/cardea/agent/prompt/nodump"
 	"github.com/cardea-agent/cardea/agent/session"
 	"github.com/cardea-agent/cardea/pcsc"
+	"github.com/cardea-agent/cardea/pkcs11/host"
 )
 
 // options are the flags of run.
@@ -86,6 +87,10 @@ func (o options) run(ctx context.Context, errs io.Writer) error {
 			return err
 		}
 	}
+	module, err := host.Self(moduleRole)
+	if err != nil {
+		return err
+	}
 	listeners, err := o.listeners(log)
 	if err != nil {
 		return err
@@ -93,7 +98,7 @@ func (o options) run(ctx context.Context, errs io.Writer) error {
 	c := session.Config{
 		Driver: pcsc.System{}, Policy: rules, Audit: logging.audit, Log: log, Version: version,
 		Listeners: listeners, Developer: o.developer, PromptPath: o.socket,
-		Choices: choices.New(o.choices, log), Records: logging.memory.Lines, Desktop: desktop.Look,
+		Choices: choices.New(o.choices, log), ModuleHost: module, Records: logging.memory.Lines, Desktop: desktop.Look,
 	}
 	if o.prompt == "terminal" {
 		c.Prompter = prompt.NewTerminal(os.Stdin, os.Stderr)

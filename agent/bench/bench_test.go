@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/cardea-agent/cardea/pcsc/pcscdtest"
+	"github.com/cardea-agent/cardea/pkcs11/host"
 )
 
 func TestMain(m *testing.M) {
@@ -26,6 +27,12 @@ func TestMain(m *testing.M) {
 			return
 		}
 	}
+	if len(os.Args) > 1 && os.Args[1] == moduleRole {
+		if err := host.Serve(os.Args[2:]); err != nil {
+			panic(err)
+		}
+		return
+	}
 	os.Exit(m.Run())
 }
 
@@ -34,6 +41,7 @@ var names = []string{
 	"authenticate_p256_ms", "authenticate_rsa2048_ms", "request_p256_ms", "request_rsa2048_ms", "authenticate_apdus",
 	"contact_card_sign_in_ms", "event_to_page_ms", "click_to_pin_window_ms", "start_to_listening_ms", "agent_rss_mb",
 	"agent_idle_switches_per_s", "agent_idle_cpu_ms_per_min", "tray_rss_mb", "tray_start_ms",
+	"hosted_sign_p256_ms", "hosted_batch_250_ms", "module_crash_recovery_ms", "module_hang_recovery_ms", "opensc_first_sign_ms",
 	"broker_connect_ms", "broker_round_trip_ms", "broker_signins_per_s", "broker_rss_mb", "broker_rss_500_mb", "broker_restart_ms",
 }
 

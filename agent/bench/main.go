@@ -35,6 +35,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/cardea-agent/cardea/pkcs11/host"
 )
 
 // options are the flags.
@@ -53,6 +55,13 @@ func main() {
 			}
 			return
 		}
+	}
+	if len(os.Args) > 1 && os.Args[1] == moduleRole {
+		if err := host.Serve(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "cardea-bench:", err)
+			os.Exit(1)
+		}
+		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -131,6 +140,8 @@ func (o options) measure(ctx context.Context, folder string, progress io.Writer)
 	part("authenticate", func() ([]figure, error) { return measureAuthenticate(ctx, pcscd, o.rounds) })
 	part("authenticate, in process", func() ([]figure, error) { return measureAuthenticate(ctx, inProcess(), o.rounds) })
 	part("request, in process", func() ([]figure, error) { return o.requestsHere(ctx, folder) })
+	part("modules", func() ([]figure, error) { return measureModules(ctx, folder, o.rounds) })
+	part("OpenSC", func() ([]figure, error) { return measureOpenSC(ctx, pcscd, o.rounds) })
 	part("events", func() ([]figure, error) { return measureEvents(ctx, folder, o.rounds) })
 	part("starts", func() ([]figure, error) { return o.starts(ctx, folder) })
 	part("the program", func() ([]figure, error) { return o.program(ctx, pcscd, folder) })

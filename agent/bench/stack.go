@@ -126,6 +126,15 @@ func (p instant) AskPIN(_ context.Context, q signin.PINQuestion) (signin.PINAnsw
 
 func (p instant) ChooseKey(context.Context, []signin.KeyChoice) (int, error) { return 0, nil }
 
+func (p instant) ConfirmLastTry(context.Context, signin.PINQuestion) error {
+	return &signin.Error{Code: signin.CodeCancelled}
+}
+
+func (p instant) ShowKeypad(ctx context.Context, _ signin.PINQuestion) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
 func (p instant) ShowSigning(ctx context.Context, _ int, _ <-chan int) error {
 	<-ctx.Done()
 	return ctx.Err()

@@ -1,11 +1,11 @@
 package card
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
 
-	"github.com/cardea-agent/cardea/agent/card/cards"
 	"github.com/cardea-agent/cardea/agent/signin"
 	"github.com/cardea-agent/cardea/pcsc"
 )
@@ -25,15 +25,30 @@ type driver interface {
 type spoken interface {
 	// keys are what was found when the card was read.
 	keys() []signin.Key
-	// knownTries is how many PIN tries were left when the card was read.
-	knownTries() int
-	// tries asks the card, without spending one.
-	tries(ctx context.Context) (int, error)
-	// sign is signin.Card's Sign.
-	sign(ctx context.Context, req signin.CardSignRequest) ([][]byte, error)
+	// keypad reports whether the PIN is typed on the reader.
+	keypad() bool
+	// pins are the tries that were left of each of the card's PINs when it was
+	// read, first the one that people sign in with. A count may be triesLow.
+	pins() []int
+	// fullTries is what a right PIN sets a count to, as far as one can tell
+	// without asking the card again; TriesUnknown for a card that does not count.
+	fullTries() int
+	// pinOf is the number of a key's PIN in pins.
+	pinOf(key signin.Key) int
+	// tries asks the card for the tries of a key's PIN, without spending one.
+	tries(ctx context.Context, key signin.Key) (int, error)
+	// sign is signin.Card's Sign. gone is closed when the card is out.
+	sign(ctx context.Context, req signin.CardSignRequest, gone <-chan struct{}) ([][]byte, error)
 	// close lets go of the card. It may wait for an operation under way.
 	close()
 }
+
+// triesLow is a count of a card that tells that a try was spent, and not how
+// many are left.
+const triesLow = -2
+
+// counted is a count as others know it.
+func counted(tries int) int { return max(tries, signin.TriesUnknown) }
 
 var (
 	// errNotMine is of a driver that cannot speak to the card.
@@ -71,23 +86,35 @@ func (s *signatures) all() [][]byte {
 	return s.made
 }
 
-// drivers are the ways to speak to a card that the list tells, in order.
-func (m *Manager) drivers(way cards.Way) []driver {
-	var all []driver
-	if way.PIV {
-		all = append(all, pivDriver{m.Driver, m.Algorithm, m.Log})
-	}
-	return all
-}
-
 // read reads the card in a reader as the card list says.
 func (m *Manager) read(ctx context.Context, reader pcsc.Reader) (spoken, error) {
 	way := m.List.For(reader.ATR)
-	for _, d := range m.drivers(way) {
-		s, err := d.read(ctx, reader)
+	if way.PIV {
+		s, err := pivDriver{m.Driver, m.Algorithm, m.Log}.read(ctx, reader)
 		if !errors.Is(err, errNotMine) {
 			return s, err
 		}
+	}
+	var missing, failed error
+	for _, module := range way.Modules {
+		s, err := m.readThrough(ctx, module, reader, way.IsPIV)
+		switch code := signin.CodeOf(err); {
+		case err == nil:
+			return s, nil
+		case errors.Is(err, errNotMine):
+		case code == signin.CodeModuleMissing:
+			missing = cmp.Or(missing, err)
+		case code == signin.CodeModuleFailed:
+			failed = cmp.Or(failed, err)
+		default:
+			return nil, err
+		}
+	}
+	switch {
+	case failed != nil:
+		return nil, failed
+	case missing != nil && way.Name != "": // of a card on no list nobody knows what it needs
+		return nil, missing
 	}
 	return nil, errUnknown
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/cardea-agent/cardea/agent/signin"
 	"github.com/cardea-agent/cardea/pcsc"
 	"github.com/cardea-agent/cardea/pcsc/piv"
+	"github.com/cardea-agent/cardea/pkcs11/host"
 )
 
 // translate makes a code of an error of pcsc or piv. tries is the last known
@@ -43,6 +44,7 @@ var translations = []struct {
 	code signin.Code
 }{
 	{piv.ErrPINForm, signin.CodePINWrong},
+	{host.ErrPINForm, signin.CodePINWrong},
 	{piv.ErrPINNotSet, signin.CodePINNotSet},
 	{piv.ErrNotPIV, signin.CodeCardRemoved}, // it was PIV when it was read
 	{errAnotherCard, signin.CodeCardRemoved},

@@ -15,7 +15,8 @@ import (
 	"github.com/cardea-agent/cardea/pcsc"
 )
 
-// Config is what a Manager works with. Every field but List is required.
+// Config is what a Manager works with. Every field but List and Modules is
+// required.
 type Config struct {
 	Driver pcsc.Driver
 	// List says how to speak to which card. Nil is the shipped one.
@@ -24,12 +25,16 @@ type Config struct {
 	Usable func(signin.Key, time.Time) (bool, signin.Why)
 	// Algorithm names the signature algorithm of a certificate's key.
 	Algorithm func(*x509.Certificate) (string, error)
-	Log       *slog.Logger
+	// Modules makes what speaks to a module of the list. Its file, without
+	// links, is the administrators' alone. Nil: no module is ever loaded.
+	Modules func(module cards.Module, file string) Module
+	Log     *slog.Logger
 }
 
 // Manager is a signin.Cards over PC/SC.
 type Manager struct {
 	Config
+	modules *modules
 
 	parts sync.WaitGroup // what Run started and waits for
 
@@ -49,6 +54,7 @@ type place struct {
 	retries int                // readings of this insertion that failed
 	freed   bool               // another program let go of the card during the reading under way
 	status  signin.State       // of a card that could not be read; empty before
+	problem *signin.Error      // with its module; nil without
 	card    *card              // nil unless it was read
 }
 
@@ -58,7 +64,7 @@ func New(c Config) *Manager {
 		c.List = ShippedList()
 	}
 	return &Manager{
-		Config: c, places: map[string]*place{}, changed: make(chan struct{}),
+		Config: c, modules: newModules(c.Modules), places: map[string]*place{}, changed: make(chan struct{}),
 		snapshot: signin.Snapshot{State: signin.NoCard, Readers: []signin.Reader{{Pending: true}}},
 	}
 }
@@ -73,11 +79,12 @@ func (m *Manager) Snapshot() (signin.Snapshot, <-chan struct{}) {
 }
 
 // Run follows the readers until ctx ends, and returns when every connection to
-// a card is closed.
+// a card is closed and every module's process has ended.
 func (m *Manager) Run(ctx context.Context) error {
 	watcher := pcsc.NewWatcher(m.Driver)
 	snapshots, cancel := watcher.Subscribe()
 	defer cancel()
+	defer m.modules.close()
 	defer m.parts.Wait()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -145,7 +152,7 @@ func (m *Manager) emptyLocked(p *place) {
 		c.leave()
 		m.parts.Go(c.spoken.close)
 	}
-	p.cancel, p.card, p.status, p.freed = nil, nil, "", false
+	p.cancel, p.card, p.status, p.problem, p.freed = nil, nil, "", nil, false
 }
 
 // publishLocked makes a new snapshot.
@@ -165,9 +172,13 @@ func (p *place) describeLocked() signin.Reader {
 	r := signin.Reader{Name: p.reader.Name, Status: signin.NoCard, Pending: p.cancel != nil}
 	switch {
 	case p.card != nil:
-		r.Status, r.Card, r.PIN = p.card.statusLocked(), p.card, pinState(p.card.tries)
+		r.Status, r.Card, r.PIN = p.card.statusLocked(), p.card, pinState(p.card.tries[0])
+		r.Keypad = p.card.Keypad()
 	case p.status != "":
 		r.Status = p.status
+	}
+	if p.problem != nil && !r.Pending {
+		r.Problem, r.How = p.problem.Code, p.problem.How
 	}
 	if r.Status == signin.CardUnknown {
 		r.ATR = fmt.Sprintf("% X", p.reader.ATR)
@@ -204,6 +215,8 @@ func pinState(tries int) signin.PINState {
 	switch tries {
 	case signin.TriesUnknown:
 		return signin.PINUnknown
+	case triesLow:
+		return signin.PINLow
 	case 0:
 		return signin.PINIsBlocked
 	case 1:

@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/cardea-agent/cardea/agent/card/cards"
 	"github.com/cardea-agent/cardea/agent/policy"
 	"github.com/cardea-agent/cardea/agent/signin"
@@ -20,8 +18,6 @@ import (
 	"github.com/cardea-agent/cardea/pcsc/apdu"
 	"github.com/cardea-agent/cardea/pcsc/virtual"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // desk is a Manager over a resource manager in process, with one reader.
 type desk struct {
@@ -42,6 +38,12 @@ func newDesk(t *testing.T) *desk {
 // makeDesk makes a desk with readers and a card list; slot is the first reader.
 func makeDesk(t *testing.T, list *cards.List, readers ...string) *desk {
 	t.Helper()
+	return startDesk(t, Config{List: list}, readers...)
+}
+
+// startDesk makes a desk with what c says. Without readers c has a driver.
+func startDesk(t *testing.T, c Config, readers ...string) *desk {
+	t.Helper()
 	rules, err := policy.Parse(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -50,8 +52,14 @@ func makeDesk(t *testing.T, list *cards.List, readers ...string) *desk {
 	for _, name := range readers {
 		d.slots = append(d.slots, d.pcsc.AddReader(name))
 	}
-	d.slot = d.slots[0]
-	d.Manager = New(Config{Driver: d.pcsc, List: list, Usable: rules.Usable, Algorithm: token.AlgorithmFor, Log: slog.New(slog.DiscardHandler)})
+	if len(readers) > 0 {
+		d.slot, c.Driver = d.slots[0], d.pcsc
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	c.Usable, c.Algorithm = rules.Usable, token.AlgorithmFor
+	d.Manager = New(c)
 	ctx, cancel := context.WithCancel(context.Background())
 	stopped := make(chan error, 1)
 	go func() { stopped <- d.Run(ctx) }()
@@ -301,7 +309,7 @@ func TestTheLastTryIsRefusedUnlessAllowedAndTheCountIsShown(t *testing.T) {
 	}
 	release()
 	d.state(signin.PINBlocked)
-	if tries, err := c.Tries(t.Context()); tries != 0 || err != nil {
+	if tries, err := c.Tries(t.Context(), c.Keys()[0]); tries != 0 || err != nil {
 		t.Errorf("got %d tries, %v", tries, err)
 	}
 }
@@ -406,7 +414,7 @@ func TestAnotherProgramsResetIsSurvivedAndAnotherCardIsRecognised(t *testing.T) 
 	read := c.spoken.(*pivCard)
 	read.found = slices.Clone(read.found)
 	read.found[0].Certificate = &x509.Certificate{Raw: other.Raw, PublicKey: other.PublicKey}
-	if tries, err := c.Tries(t.Context()); signin.CodeOf(err) != signin.CodeCardRemoved {
+	if tries, err := c.Tries(t.Context(), c.Keys()[0]); signin.CodeOf(err) != signin.CodeCardRemoved {
 		t.Errorf("another card answered %d, %v", tries, err)
 	}
 }

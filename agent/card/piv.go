@@ -87,11 +87,14 @@ func (d pivDriver) card(reader string, connection *pcsc.Card, info piv.Card) *pi
 	return c
 }
 
-func (c *pivCard) keys() []signin.Key { return c.found }
-func (c *pivCard) knownTries() int    { return c.left }
-func (c *pivCard) close()             { c.connection.Close() }
+func (c *pivCard) keys() []signin.Key   { return c.found }
+func (c *pivCard) keypad() bool         { return false }
+func (c *pivCard) pins() []int          { return []int{c.left} }
+func (c *pivCard) fullTries() int       { return 3 } // as most cards; some have more
+func (c *pivCard) pinOf(signin.Key) int { return 0 }
+func (c *pivCard) close()               { c.connection.Close() }
 
-func (c *pivCard) tries(ctx context.Context) (int, error) {
+func (c *pivCard) tries(ctx context.Context, _ signin.Key) (int, error) {
 	left := signin.TriesUnknown
 	err := c.transact(ctx, func(tx *pcsc.Tx) (err error) {
 		left, err = piv.TriesLeft(tx, c.settings)
@@ -103,7 +106,7 @@ func (c *pivCard) tries(ctx context.Context) (int, error) {
 	return left, nil
 }
 
-func (c *pivCard) sign(ctx context.Context, req signin.CardSignRequest) ([][]byte, error) {
+func (c *pivCard) sign(ctx context.Context, req signin.CardSignRequest, _ <-chan struct{}) ([][]byte, error) {
 	made := signatures{told: req.Signed}
 	request := piv.SignRequest{
 		Settings: c.settings, Slot: c.slots[req.Key.ID], Public: req.Key.Certificate.PublicKey,

@@ -45,7 +45,7 @@ func (m *Manager) take(ctx context.Context, p *place, s spoken, err error) bool 
 	if ctx.Err() != nil {
 		return false
 	}
-	p.cancel = nil
+	p.cancel, p.problem = nil, nil
 	if p.freed { // it came too late for this reading
 		p.retries, p.freed = 0, false
 	}
@@ -56,6 +56,15 @@ func (m *Manager) take(ctx context.Context, p *place, s spoken, err error) bool 
 	case errors.Is(err, errUnknown):
 		p.status = signin.CardUnknown
 		m.Log.Info("the card is none that the agent can speak to", "reader", name, "atr", atr, "kind", m.List.For(p.reader.ATR).Name)
+	case ofModule(err):
+		p.problem, _ = errors.AsType[*signin.Error](err)
+		p.status = signin.CardUnreadable
+		if p.problem.Code == signin.CodeModuleMissing {
+			p.status = signin.CardUnknown
+		} else if p.retries == 0 { // a new process may do it; after that a request asks for one
+			p.retries = len(readAgain)
+			m.readLocked(p, readAgain[0])
+		}
 	default:
 		m.Log.Warn("the card cannot be read", "reader", name, "atr", atr, "err", err)
 		if signin.CodeOf(translate(err, 0)) != signin.CodeCardRemoved {
@@ -70,6 +79,24 @@ func (m *Manager) take(ctx context.Context, p *place, s spoken, err error) bool 
 	}
 	m.publishLocked()
 	return true
+}
+
+func ofModule(err error) bool {
+	code := signin.CodeOf(err)
+	return code == signin.CodeModuleMissing || code == signin.CodeModuleFailed
+}
+
+// ReadAgain reads once more each card whose module is missing or failed.
+func (m *Manager) ReadAgain() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range m.places {
+		if p.problem != nil && p.cancel == nil {
+			p.retries = len(readAgain)
+			m.readLocked(p, 0)
+		}
+	}
+	m.publishLocked()
 }
 
 // drop lets go of a card that an operation found gone before the watcher did.

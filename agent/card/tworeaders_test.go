@@ -22,7 +22,7 @@ type counter struct {
 	*desk
 	service       *signin.Service
 	prompter      *signintest.Prompter
-	second        *virtual.Reader
+	first, second virtual.Slot
 	ours, theirs  *virtual.Card
 	requests      chan signed
 	stopRequested context.CancelFunc
@@ -46,7 +46,7 @@ func newCounter(t *testing.T, rules string) *counter {
 		t.Fatal(err)
 	}
 	c := &counter{desk: makeDesk(t, nil, "Reader 1", "Reader 2"), prompter: signintest.NewPrompter(), requests: make(chan signed, 1)}
-	c.second = c.slots[1]
+	c.first, c.second = c.slots[0], c.slots[1]
 	with := func(pin string) func(*virtual.Profile) { return func(p *virtual.Profile) { p.PIN = pin } }
 	c.ours = virtual.NewCard(virtual.NewCA("Hospital CA"), virtual.P256("Anna").With(with(oursPIN)))
 	c.theirs = virtual.NewCard(virtual.NewCA("Other CA"), virtual.P256("Bill").With(with(theirsPIN)))
@@ -61,7 +61,7 @@ func newCounter(t *testing.T, rules string) *counter {
 // until then does not count.
 func (c *counter) put(first, second *virtual.Card) {
 	c.t.Helper()
-	c.slot.Insert(first)
+	c.first.Insert(first)
 	c.second.Insert(second)
 	c.settled(first, second)
 }
@@ -153,7 +153,7 @@ func TestEachOfTwoReadersIsShownWithItsCard(t *testing.T) {
 			t.Errorf("%s is shown as %+v", name, r)
 		}
 	}
-	c.slot.Remove()
+	c.first.Remove()
 	after := c.until("the first reader is empty", func(s signin.Snapshot) bool { return s.Readers[0].Status == signin.NoCard })
 	if after.State != signin.Ready || after.Readers[1].Card != before.Readers[1].Card {
 		t.Errorf("with one card out: %+v", after)
@@ -212,9 +212,9 @@ func TestCardsThatSwapReadersWhileThePINIsTypedAreToldApart(t *testing.T) {
 	c.put(c.ours, c.theirs)
 	c.signIn()
 	a := c.asked()
-	c.slot.Remove() // all of it between two looks
+	c.first.Remove() // all of it between two looks
 	c.second.Remove()
-	c.slot.Insert(c.theirs)
+	c.first.Insert(c.theirs)
 	c.second.Insert(c.ours)
 	<-a.Closed
 	b := c.asked()
@@ -231,17 +231,17 @@ func TestCardsThatSwapReadersWhileThePINIsTypedAreToldApart(t *testing.T) {
 func TestAPINForACardThatWasSwappedReachesNoOtherCard(t *testing.T) {
 	for name, swap := range map[string]func(c *counter){
 		"for the other reader's": func(c *counter) {
-			c.slot.Remove()
+			c.first.Remove()
 			c.second.Remove()
-			c.slot.Insert(c.theirs)
+			c.first.Insert(c.theirs)
 		},
 		"for a third": func(c *counter) {
-			c.slot.Remove()
-			c.slot.Insert(virtual.NewCard(c.ca, virtual.P256("Carol")))
+			c.first.Remove()
+			c.first.Insert(virtual.NewCard(c.ca, virtual.P256("Carol")))
 		},
 		"for itself": func(c *counter) {
-			c.slot.Remove()
-			c.slot.Insert(c.ours)
+			c.first.Remove()
+			c.first.Insert(c.ours)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -309,7 +309,7 @@ func TestOverManySwapsEachPINGoesToTheCardThatItIsFor(t *testing.T) {
 		if tried, signatures := secretly(chosen); tried != 1 || signatures != 1 {
 			t.Fatalf("round %d: %d PINs and %d signatures", round, tried, signatures)
 		}
-		c.slot.Remove()
+		c.first.Remove()
 		c.second.Remove()
 		first, second = second, first
 	}

@@ -309,6 +309,17 @@ func (typing) AskPIN(_ context.Context, q signin.PINQuestion) (signin.PINAnswer,
 // ChooseKey takes the first.
 func (typing) ChooseKey(context.Context, []signin.KeyChoice) (int, error) { return 0, nil }
 
+// ConfirmLastTry says no, and ShowKeypad waits: the demo's cards are typed for
+// here and have tries to spare.
+func (typing) ConfirmLastTry(context.Context, signin.PINQuestion) error {
+	return &signin.Error{Code: signin.CodeCancelled}
+}
+
+func (typing) ShowKeypad(ctx context.Context, _ signin.PINQuestion) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
 // ShowSigning lets the batch go on.
 func (typing) ShowSigning(ctx context.Context, _ int, _ <-chan int) error {
 	<-ctx.Done()

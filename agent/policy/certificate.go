@@ -94,24 +94,38 @@ func (p *Policy) Excluded(key signin.Key, now time.Time) string {
 // another kind is not made better by a renewal.
 func (r certificateRules) exclude(key signin.Key, now time.Time) (signin.Why, string) {
 	c := key.Certificate
-	for _, rule := range []struct {
-		broken bool
-		why    signin.Why
-		name   string
-	}{
+	return firstBroken([]certificateRule{
 		{key.For == signin.ForSignatures, signin.WhyWrongUsage, "the card keeps it for documents"},
 		{c.KeyUsage&x509.KeyUsageDigitalSignature == 0, signin.WhyWrongUsage, "it is not for digital signatures"},
-		{key.Algorithm == "", signin.WhyWrongUsage, "its key is of no kind that can be used"},
+		{key.Algorithm == "", signin.WhyWrongUsage, noKind},
 		{c.KeyUsage&r.must != r.must, signin.WhyWrongUsage, "certificate.keyUsage"},
 		{c.KeyUsage&r.mustNot != 0, signin.WhyWrongUsage, "certificate.notKeyUsage"},
 		{len(r.extended) == 0 && !forClients(c), signin.WhyWrongUsage, "it is not for clients"},
 		{!oneOf(r.extended, extendedUsages(c)), signin.WhyWrongUsage, "certificate.extendedKeyUsage"},
 		{!oneOf(r.policies, c.Policies), signin.WhyWrongUsage, "certificate.policies"},
 		{len(r.issuers) > 0 && !slices.Contains(r.issuers, c.Issuer.CommonName), signin.WhyWrongIssuer, "certificate.issuers"},
-		{now.Before(c.NotBefore), signin.WhyNotYetValid, "it is not valid yet"},
-		{now.After(c.NotAfter), signin.WhyExpired, "it has expired"},
+		{now.Before(c.NotBefore), signin.WhyNotYetValid, notYetValid},
+		{now.After(c.NotAfter), signin.WhyExpired, expired},
 		{now.Add(r.validFor).After(c.NotAfter), signin.WhyExpired, "certificate.validFor"},
-	} {
+	})
+}
+
+// certificateRule is one rule and what became of it.
+type certificateRule struct {
+	broken bool
+	why    signin.Why
+	name   string // as in the policy, or in words
+}
+
+// The names of rules that are not the administrator's.
+const (
+	noKind      = "its key is of no kind that can be used"
+	notYetValid = "it is not valid yet"
+	expired     = "it has expired"
+)
+
+func firstBroken(rules []certificateRule) (signin.Why, string) {
+	for _, rule := range rules {
 		if rule.broken {
 			return rule.why, rule.name
 		}

@@ -171,6 +171,11 @@ func (l *Live) Usable(key signin.Key, now time.Time) (bool, signin.Why) {
 // Excluded is Policy.Excluded.
 func (l *Live) Excluded(key signin.Key, now time.Time) string { return l.current().Excluded(key, now) }
 
+// ExcludedFromSigning is Policy.ExcludedFromSigning.
+func (l *Live) ExcludedFromSigning(key signin.Key, now time.Time) string {
+	return l.current().ExcludedFromSigning(key, now)
+}
+
 // MaySign is Policy.MaySign.
 func (l *Live) MaySign(key signin.Key, now time.Time) (bool, signin.Why) {
 	return l.current().MaySign(key, now)

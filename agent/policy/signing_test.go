@@ -41,8 +41,9 @@ func TestOnlyAKeyThatCannotSignInSignsDocuments(t *testing.T) {
 		k := signin.Key{For: c.purpose, Algorithm: "ES256", Certificate: &x509.Certificate{
 			KeyUsage: c.usage, ExtKeyUsage: c.extended, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
 		}}
-		if ok, why := p.MaySign(k, now); ok != (c.sign == "") || why != c.sign {
-			t.Errorf("%s, signing: %v, %q", name, ok, why)
+		ok, why := p.MaySign(k, now)
+		if rule := p.ExcludedFromSigning(k, now); ok != (c.sign == "") || why != c.sign || ok != (rule == "") {
+			t.Errorf("%s, signing: %v, %q, %q", name, ok, why, rule)
 		}
 		if ok, why := p.Usable(k, now); ok != (c.signIn == "") || why != c.signIn {
 			t.Errorf("%s, signing in: %v, %q", name, ok, why)

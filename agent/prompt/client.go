@@ -206,6 +206,12 @@ func (l *agentLink) take(f frame) error {
 			return err
 		}
 		l.ask(q.Dialog, q.ID, func(d *clientDialog) { l.chooseKey(d, q) })
+	case kindAskLastTry, kindShowKeypad:
+		var q pinQuestion
+		if err := f.decode(&q); err != nil {
+			return err
+		}
+		l.ask(q.Dialog, q.ID, func(d *clientDialog) { l.askAboutKeypad(f.kind, d, q) })
 	case kindShowSigning:
 		var q signingQuestion
 		if err := f.decode(&q); err != nil {
@@ -289,8 +295,26 @@ func (l *agentLink) ask(dialog, id uint64, f func(*clientDialog)) {
 	})
 }
 
+func (q pinQuestion) question() signin.PINQuestion {
+	return signin.PINQuestion{TriesLeft: q.TriesLeft, Wrong: q.Wrong, LastTry: q.LastTry}
+}
+
+// askAboutKeypad puts one of the two questions where no PIN is typed here.
+func (l *agentLink) askAboutKeypad(k kind, d *clientDialog, q pinQuestion) {
+	show := d.dialog.ShowKeypad
+	if k == kindAskLastTry {
+		show = d.dialog.ConfirmLastTry
+	}
+	switch err := show(d.ctx, q.question()); {
+	case err != nil:
+		l.fail(q.ID, err)
+	case k == kindAskLastTry:
+		_ = l.write(kindConfirmed, answer{ID: q.ID})
+	}
+}
+
 func (l *agentLink) askPIN(d *clientDialog, q pinQuestion) {
-	a, err := d.dialog.AskPIN(d.ctx, signin.PINQuestion{TriesLeft: q.TriesLeft, Wrong: q.Wrong, LastTry: q.LastTry})
+	a, err := d.dialog.AskPIN(d.ctx, q.question())
 	defer a.PIN.Wipe()
 	if err == nil && a.PIN == nil {
 		err = errors.New("prompt: an answer without a PIN")

@@ -52,7 +52,9 @@ func (d *serverDialog) call(ctx context.Context, k kind, want kind, question fun
 		case errors.Is(err, errTrayGone):
 			continue
 		case err != nil:
-			d.hide() // nobody waits for what would be typed
+			if k != kindShowKeypad { // that page gives way to the next
+				d.hide() // nobody waits for what would be typed
+			}
 			return reply{}, ended(ctx, err)
 		case r.kind != want:
 			r.pin.Wipe()
@@ -157,13 +159,30 @@ func (d *serverDialog) lose(link *trayLink) {
 
 // AskPIN asks for the PIN. When ctx ends, the window closes.
 func (d *serverDialog) AskPIN(ctx context.Context, q signin.PINQuestion) (signin.PINAnswer, error) {
-	r, err := d.call(ctx, kindAskPIN, kindPINFollows, func(id uint64) any {
-		return pinQuestion{ID: id, Dialog: d.number, TriesLeft: q.TriesLeft, Wrong: q.Wrong, LastTry: q.LastTry}
-	})
+	r, err := d.call(ctx, kindAskPIN, kindPINFollows, d.pinQuestion(q))
 	if err != nil {
 		return signin.PINAnswer{}, err
 	}
 	return signin.PINAnswer{PIN: r.pin, LastTry: r.LastTry}, nil
+}
+
+func (d *serverDialog) pinQuestion(q signin.PINQuestion) func(id uint64) any {
+	return func(id uint64) any {
+		return pinQuestion{ID: id, Dialog: d.number, TriesLeft: q.TriesLeft, Wrong: q.Wrong, LastTry: q.LastTry}
+	}
+}
+
+// ConfirmLastTry asks for the extra yes. When ctx ends, the window closes.
+func (d *serverDialog) ConfirmLastTry(ctx context.Context, q signin.PINQuestion) error {
+	_, err := d.call(ctx, kindAskLastTry, kindConfirmed, d.pinQuestion(q))
+	return err
+}
+
+// ShowKeypad shows that the PIN is awaited on the reader. When ctx ends, its page
+// stays until the next question or Close: the card is being asked.
+func (d *serverDialog) ShowKeypad(ctx context.Context, q signin.PINQuestion) error {
+	_, err := d.call(ctx, kindShowKeypad, "", d.pinQuestion(q))
+	return err
 }
 
 // ChooseKey lets the person choose. When ctx ends, the window closes.

@@ -59,6 +59,8 @@ type fakePrompter struct {
 	open        func(ctx context.Context, about signin.About) error
 	askPIN      func(ctx context.Context, q signin.PINQuestion) (signin.PINAnswer, error)
 	chooseKey   func(ctx context.Context, keys []signin.KeyChoice) (int, error)
+	showKeypad  func(ctx context.Context, q signin.PINQuestion) error
+	lastTry     func(ctx context.Context, q signin.PINQuestion) error
 	showSigning func(ctx context.Context, total int, signed <-chan int) error
 	closed      chan struct{} // gets one value for each dialog's Close
 }
@@ -85,6 +87,14 @@ func (d *fakeDialog) AskPIN(ctx context.Context, q signin.PINQuestion) (signin.P
 
 func (d *fakeDialog) ChooseKey(ctx context.Context, keys []signin.KeyChoice) (int, error) {
 	return d.chooseKey(ctx, keys)
+}
+
+func (d *fakeDialog) ConfirmLastTry(ctx context.Context, q signin.PINQuestion) error {
+	return d.lastTry(ctx, q)
+}
+
+func (d *fakeDialog) ShowKeypad(ctx context.Context, q signin.PINQuestion) error {
+	return d.showKeypad(ctx, q)
 }
 
 func (d *fakeDialog) ShowSigning(ctx context.Context, total int, signed <-chan int) error {

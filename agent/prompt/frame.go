@@ -35,6 +35,8 @@ const (
 	kindOpen        kind = "open"
 	kindAskPIN      kind = "askPIN"
 	kindChooseKey   kind = "chooseKey"
+	kindAskLastTry  kind = "askLastTry"
+	kindShowKeypad  kind = "showKeypad"
 	kindShowSigning kind = "showSigning"
 	kindSigned      kind = "signed"
 	kindClose       kind = "close"
@@ -53,6 +55,7 @@ const (
 const (
 	kindOpened     kind = "opened"
 	kindChosen     kind = "chosen"
+	kindConfirmed  kind = "confirmed"
 	kindFailed     kind = "failed"
 	kindPINFollows kind = "pinFollows"
 	kindPIN        kind = "pin"

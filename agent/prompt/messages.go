@@ -37,7 +37,8 @@ type opening struct {
 	Lang    string         `json:"lang"`
 }
 
-// pinQuestion asks for a PIN in a dialog that is open.
+// pinQuestion asks for a PIN in a dialog that is open; with askLastTry for the
+// extra yes alone, and with showKeypad it says what is typed on the reader.
 type pinQuestion struct {
 	ID        uint64 `json:"id"`
 	Dialog    uint64 `json:"dialog"`
@@ -109,14 +110,15 @@ type ReaderStatus struct {
 	PIN     signin.PINState `json:"pin"`
 	Holder  string          `json:"holder,omitzero"`
 	Expiry  time.Time       `json:"expiry,omitzero"`
-	ATR     string          `json:"atr,omitzero"` // of a card that is not known
+	ATR     string          `json:"atr,omitzero"`     // of a card that is not known
+	Problem signin.Code     `json:"problem,omitzero"` // with the card's module
 }
 
 // statusOf makes the wire form of a snapshot.
 func statusOf(s signin.Snapshot) Status {
 	status := Status{Revision: s.Revision, State: s.State, Readers: make([]ReaderStatus, 0, len(s.Readers))}
 	for _, r := range s.Readers {
-		reader := ReaderStatus{Name: r.Name, Keypad: r.Keypad, Status: r.Status, Pending: r.Pending, PIN: r.PIN, ATR: r.ATR}
+		reader := ReaderStatus{Name: r.Name, Keypad: r.Keypad, Status: r.Status, Pending: r.Pending, PIN: r.PIN, ATR: r.ATR, Problem: r.Problem}
 		if r.Card != nil {
 			if keys := r.Card.Keys(); len(keys) > 0 {
 				reader.Holder, reader.Expiry = keys[0].Holder(), keys[0].Certificate.NotAfter

@@ -77,20 +77,10 @@ func (d *terminalDialog) Close() { d.cancel() }
 
 // AskPIN reads the PIN without showing it. Escape or an empty line is a no.
 func (d *terminalDialog) AskPIN(ctx context.Context, q signin.PINQuestion) (signin.PINAnswer, error) {
-	out := d.terminal.out
-	if q.Wrong {
-		fmt.Fprintln(out, "That PIN was wrong.")
-	}
-	if q.TriesLeft != signin.TriesUnknown {
-		fmt.Fprintf(out, "Tries left: %d\n", q.TriesLeft)
-	}
+	d.tell(q)
 	if q.LastTry {
-		yes, err := d.confirmLastTry(ctx)
-		if err != nil {
+		if err := d.confirmLastTry(ctx, q); err != nil {
 			return signin.PINAnswer{}, err
-		}
-		if !yes {
-			return signin.PINAnswer{}, &signin.Error{Code: signin.CodeCancelled}
 		}
 	}
 	var line [MaxPIN]byte
@@ -107,11 +97,47 @@ func (d *terminalDialog) AskPIN(ctx context.Context, q signin.PINQuestion) (sign
 	return signin.PINAnswer{PIN: signin.NewPIN(pin), LastTry: q.LastTry}, nil
 }
 
-func (d *terminalDialog) confirmLastTry(ctx context.Context) (bool, error) {
-	const question = "This is the last try. If the PIN is wrong, the card is blocked.\nType yes to use it: "
+// tell says what is known before a PIN is typed.
+func (d *terminalDialog) tell(q signin.PINQuestion) {
+	out := d.terminal.out
+	if q.Wrong {
+		fmt.Fprintln(out, "That PIN was wrong.")
+	}
+	if q.TriesLeft != signin.TriesUnknown {
+		fmt.Fprintf(out, "Tries left: %d\n", q.TriesLeft)
+	}
+}
+
+func (d *terminalDialog) confirmLastTry(ctx context.Context, q signin.PINQuestion) error {
+	question := "This is the last try. If the PIN is wrong, the card is blocked.\nType yes to use it: "
+	if q.TriesLeft == signin.TriesUnknown {
+		question = "The card does not tell how many tries are left. If this is the last one and the PIN is wrong, it is blocked.\nType yes to go on: "
+	}
 	var line [8]byte
 	n, err := d.readLine(ctx, question, line[:], true)
-	return string(line[:n]) == "yes", err
+	if err == nil && string(line[:n]) != "yes" {
+		err = &signin.Error{Code: signin.CodeCancelled}
+	}
+	return err
+}
+
+// ConfirmLastTry asks for the extra yes.
+func (d *terminalDialog) ConfirmLastTry(ctx context.Context, q signin.PINQuestion) error {
+	d.tell(q)
+	return d.confirmLastTry(ctx, q)
+}
+
+// ShowKeypad says where the PIN is typed. Escape is a no.
+func (d *terminalDialog) ShowKeypad(ctx context.Context, q signin.PINQuestion) error {
+	if !q.LastTry { // else it was told with the question before
+		d.tell(q)
+	}
+	for {
+		var line [8]byte
+		if _, err := d.readLine(ctx, "Enter your PIN on the reader. Escape cancels it.\n", line[:], false); err != nil {
+			return err
+		}
+	}
 }
 
 // ChooseKey lists the keys and reads a number.

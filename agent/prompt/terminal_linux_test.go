@@ -245,3 +245,32 @@ func TestPrintableHidesWhatCouldDeceive(t *testing.T) {
 		}
 	}
 }
+
+func TestATerminalSaysThatThePINIsAwaitedOnTheReader(t *testing.T) {
+	p := newPerson(t)
+	d := p.open()
+	ctx, typed := context.WithCancel(t.Context())
+	go func() {
+		p.sees("on the reader", 1)
+		p.types(canary + "\n") // goes nowhere
+		p.sees("on the reader", 2)
+		typed()
+	}()
+	if err := d.ShowKeypad(ctx, signin.PINQuestion{TriesLeft: 3}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	go func() {
+		p.sees("does not tell how many", 1)
+		p.types("yes\n")
+		p.sees("on the reader", 3)
+		p.types("\x1b")
+	}()
+	q := signin.PINQuestion{TriesLeft: signin.TriesUnknown, Wrong: true, LastTry: true}
+	if err := d.ConfirmLastTry(t.Context(), q); err != nil {
+		t.Error(err)
+	}
+	wantCode(t, d.ShowKeypad(t.Context(), q), signin.CodeCancelled)
+	if strings.Contains(p.screen.String(), canary[:2]) {
+		t.Errorf("what was typed is on the screen: %s", p.screen.String())
+	}
+}

@@ -59,6 +59,8 @@ func paramsOf(e *signin.Error) map[string]any {
 		if e.ATR != "" {
 			return map[string]any{"atr": e.ATR}
 		}
+	case signin.CodeModuleFailed:
+		return map[string]any{"how": e.How}
 	case signin.CodeNoUsableCertificate:
 		return map[string]any{"why": e.Why}
 	case signin.CodeInvalidRequest:

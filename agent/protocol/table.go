@@ -3,7 +3,7 @@ package protocol
 import "github.com/cardea-agent/cardea/agent/signin"
 
 // The codes that are not a use case's: the client library's own, and those
-// that the door or a module ends a request with.
+// that the door ends a request with.
 const (
 	CodeNotRunning             signin.Code = "notRunning"
 	CodeLoopbackDenied         signin.Code = "loopbackDenied"
@@ -11,8 +11,6 @@ const (
 	CodeLoopbackBlockedInFrame signin.Code = "loopbackBlockedInFrame"
 	CodeAgentLost              signin.Code = "agentLost"
 	CodeOriginRefused          signin.Code = "originRefused"
-	CodeModuleMissing          signin.Code = "moduleMissing"
-	CodeModuleFailed           signin.Code = "moduleFailed"
 	CodeUnsupported            signin.Code = "unsupported"
 	CodeVersionTooOld          signin.Code = "versionTooOld"
 )
@@ -187,16 +185,18 @@ var Errors = map[signin.Code]ErrorRow{
 		Meaning: "The card was issued without a PIN, or with one that must be changed before its first use.",
 		Fix:     "The card issuer, or the user with the issuer's tool, sets the PIN.",
 	},
-	CodeModuleMissing: {
+	signin.CodeModuleMissing: {
 		By: ByAgent, Who: WhoAdmin, Retry: false, Number: numberAgent,
 		Message: "The software for this kind of card is not installed.",
 		Meaning: "The PKCS#11 module that the policy names for this card does not exist or may not be loaded.",
 		Fix:     "The administrator installs the module, or corrects its path in the policy.",
 	},
-	CodeModuleFailed: {
+	signin.CodeModuleFailed: {
 		By: ByAgent, Who: WhoAdmin, Retry: true, Number: numberAgent,
 		Message: "The software for this kind of card failed.",
-		Params:  []Param{{Name: "how", Type: "string", Values: []string{"crashed", "hung", "refused"}, Meaning: "how it failed"}},
+		Params: []Param{{Name: "how", Type: "string", Values: []string{
+			string(signin.ModuleCrashed), string(signin.ModuleHung), string(signin.ModuleRefused),
+		}, Meaning: "how it failed"}},
 		Meaning: "The PKCS#11 module crashed, did not answer in time or refused to work.",
 		Fix:     "The user tries again once. If it lasts, the administrator updates the module.",
 	},

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cardea-agent/cardea/agent/card"
+	"github.com/cardea-agent/cardea/agent/card/cards"
 	"github.com/cardea-agent/cardea/agent/desktop"
 	"github.com/cardea-agent/cardea/agent/endpoint"
 	"github.com/cardea-agent/cardea/agent/peer"
@@ -24,10 +25,11 @@ import (
 	"github.com/cardea-agent/cardea/agent/signin"
 	"github.com/cardea-agent/cardea/agent/token"
 	"github.com/cardea-agent/cardea/pcsc"
+	"github.com/cardea-agent/cardea/pkcs11/host"
 )
 
-// Config is what an agent is made of. Every field is required but Choices
-// and Prompter.
+// Config is what an agent is made of. Every field is required but Choices, List,
+// ModuleHost and Prompter.
 type Config struct {
 	Driver    pcsc.Driver // where the readers are
 	Policy    Policy
@@ -38,6 +40,12 @@ type Config struct {
 	Developer bool           // origins of this computer may be http
 	// Choices remembers which of several keys a person chose; nil: nothing.
 	Choices signin.Choices
+	// List says how to speak to which card, the policy's list laid over it; nil:
+	// the shipped one.
+	List *cards.List
+	// ModuleHost is the command of the processes that load PKCS#11 modules, as
+	// host.Config has it; nil: no module is ever loaded.
+	ModuleHost []string
 
 	// Prompter asks for PINs. When nil, the tray does, over the socket at
 	// PromptPath (prompt.DefaultPath when empty). With a Prompter, a PromptPath
@@ -79,13 +87,18 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	list := card.ShippedList()
+	list := c.List
+	if list == nil {
+		list = card.ShippedList()
+	}
 	if path := c.Policy.CardList(); path != "" {
 		if list, err = list.Load(path); err != nil {
 			return err
 		}
 	}
-	cards := card.New(card.Config{Driver: c.Driver, List: list, Usable: c.Policy.Usable, Algorithm: token.AlgorithmFor, Log: c.Log})
+	cards := card.New(card.Config{
+		Driver: c.Driver, List: list, Usable: c.Policy.Usable, Algorithm: token.AlgorithmFor, Log: c.Log, Modules: c.modules(),
+	})
 	group, ctx := errgroup.WithContext(ctx)
 	server, err := c.promptServer()
 	if err != nil {
@@ -129,6 +142,16 @@ func (c Config) promptServer() (*prompt.Server, error) {
 		return nil, nil
 	}
 	return server, err
+}
+
+// modules starts the processes of modules.
+func (c Config) modules() func(cards.Module, string) card.Module {
+	if c.ModuleHost == nil {
+		return nil
+	}
+	return func(m cards.Module, file string) card.Module {
+		return host.New(host.Config{Command: c.ModuleHost, Module: file, AllowInternet: m.Internet, Log: c.Log})
+	}
 }
 
 // publish shows the tray each change.

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -31,7 +32,22 @@ import (
 	"github.com/cardea-agent/cardea/pcsc/virtual"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// otherProcess is set where a test starts this test program again as another
+// process; it reports whether this is that process.
+var otherProcess = func() bool { return false }
+
+// cleanUp removes what the tests share.
+var cleanUp = func() {}
+
+func TestMain(m *testing.M) {
+	if otherProcess() {
+		return
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		cleanUp()
+		os.Exit(code)
+	}))
+}
 
 const (
 	origin  = "https://portal.example"
@@ -101,16 +117,22 @@ type ward struct {
 	address string
 	journal *journal
 	stop    func()
+	change  func(*session.Config) // of the agent; may be nil
 }
 
 func newWard(t *testing.T) *ward {
 	t.Helper()
+	return newWardWith(t, "Reader 1", nil)
+}
+
+func newWardWith(t *testing.T, reader string, change func(*session.Config)) *ward {
+	t.Helper()
 	w := &ward{
-		t: t, pcsc: virtual.NewManager(), ca: virtual.NewCA("Test CA"), tray: signintest.NewPrompter(),
+		t: t, change: change, pcsc: virtual.NewManager(), ca: virtual.NewCA("Test CA"), tray: signintest.NewPrompter(),
 		socket: filepath.Join(t.TempDir(), "cardea", "prompt.sock"), address: "127.0.0.1:0", journal: &journal{},
 	}
 	w.driver = &establishments{Driver: w.pcsc}
-	w.slot = w.pcsc.AddReader("Reader 1")
+	w.slot = w.pcsc.AddReader(reader)
 	w.card = virtual.NewCard(w.ca, virtual.P256("Anna Example").With(func(p *virtual.Profile) { p.PIN = canary }))
 	w.start()
 	t.Cleanup(func() {
@@ -136,12 +158,14 @@ func (w *ward) start() {
 	w.address = listeners[0].Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() {
-		ended <- session.Run(ctx, session.Config{
-			Driver: w.driver, Policy: p, Audit: audit.New(w.journal), Version: "1.2.3", Listeners: listeners, PromptPath: w.socket,
-			Log: slog.New(slog.NewTextHandler(w.journal, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		})
-	}()
+	c := session.Config{
+		Driver: w.driver, Policy: p, Audit: audit.New(w.journal), Version: "1.2.3", Listeners: listeners, PromptPath: w.socket,
+		Log: slog.New(slog.NewTextHandler(w.journal, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	if w.change != nil {
+		w.change(&c)
+	}
+	go func() { ended <- session.Run(ctx, c) }()
 	w.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {

@@ -3,7 +3,6 @@ package signin
 import (
 	"context"
 	"errors"
-	"sync"
 )
 
 // ask asks for the PIN until the card signs, and returns the signatures, also
@@ -26,7 +25,7 @@ func (s *Service) ask(ctx context.Context, j job, p proof) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	tries, err := p.card.Tries(ctx)
+	tries, err := p.card.Tries(ctx, p.key)
 	if err != nil {
 		return nil, closed(ctx, err)
 	}
@@ -53,7 +52,8 @@ func (s *Service) signWithPIN(ctx context.Context, j job, p proof, tries int, re
 	asking := Progress{Phase: WaitingForPIN}
 	for {
 		j.report(asking)
-		answer, err := dialog.AskPIN(ctx, PINQuestion{TriesLeft: tries, Wrong: wrong, LastTry: last})
+		question := PINQuestion{TriesLeft: tries, Wrong: wrong, LastTry: last}
+		answer, err := askForPIN(ctx, p.card, dialog, question)
 		if err != nil {
 			err = closed(ctx, err)
 			if wrong && CodeOf(err) == CodeCancelled {
@@ -68,7 +68,7 @@ func (s *Service) signWithPIN(ctx context.Context, j job, p proof, tries int, re
 			return nil, &Error{Code: CodeInternal, Err: errors.New("the prompt did not ask before the last try")}
 		}
 		req.PIN, req.AllowLastTry = answer.PIN, last
-		signatures, err := signShown(ctx, j, p.card, dialog, req)
+		signatures, err := signShown(ctx, j, p.card, dialog, question, req)
 		answer.PIN.Wipe()
 		s.recordPIN(j, p.key, len(signatures) > 0, err)
 		switch {
@@ -118,44 +118,16 @@ func (s *Service) recordPIN(j job, key Key, right bool, err error) {
 	s.Audit.Record(e)
 }
 
-// signShown lets the card sign while the window shows how far it is, when there
-// is more than one signature to make. The person's no then ends it between two.
-func signShown(ctx context.Context, j job, card Card, dialog Dialog, req CardSignRequest) ([][]byte, error) {
-	total := len(req.Digests)
-	if total == 1 {
-		j.report(Progress{Phase: Signing})
-		return card.Sign(ctx, req)
+// askForPIN asks for the PIN. Where it is typed on the reader, that is up to the
+// card, and only the extra yes is asked for here.
+func askForPIN(ctx context.Context, card Card, dialog Dialog, q PINQuestion) (PINAnswer, error) {
+	if !card.Keypad() {
+		return dialog.AskPIN(ctx, q)
 	}
-	j.report(Progress{Phase: Signing, Total: total})
-	signing, cancel := context.WithCancelCause(ctx)
-	shown := make(chan int, 1) // the newest number
-	var window sync.WaitGroup
-	req.Signed = func(n int) {
-		if n == 1 { // the PIN was right
-			window.Go(func() {
-				// A window that cannot show it is no reason to stop.
-				if err := dialog.ShowSigning(signing, total, shown); err != nil && CodeOf(err) == CodeCancelled {
-					cancel(err)
-				}
-			})
-		}
-		select {
-		case <-shown:
-		default:
-		}
-		shown <- n
-		if n*progressSteps/total > (n-1)*progressSteps/total {
-			j.report(Progress{Phase: Signing, Done: n, Total: total})
+	if q.LastTry {
+		if err := dialog.ConfirmLastTry(ctx, q); err != nil {
+			return PINAnswer{}, err
 		}
 	}
-	signatures, err := card.Sign(signing, req)
-	if err != nil && ctx.Err() == nil {
-		err = closed(signing, err)
-	}
-	cancel(nil)
-	window.Wait()
-	return signatures, err
+	return PINAnswer{LastTry: q.LastTry}, nil
 }
-
-// progressSteps is how often a page hears of a long batch.
-const progressSteps = 50

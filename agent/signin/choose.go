@@ -60,7 +60,7 @@ func (s *Service) settle(ctx context.Context, j job, p proof, err error) {
 // explain adds, for the log, which rule kept which key out.
 func (s *Service) explain(err error, j job, snapshot Snapshot) error {
 	e, ok := errors.AsType[*Error](err)
-	if !ok || e.Code != CodeNoUsableCertificate || j.purpose != ToSignIn && j.purpose != ToResume {
+	if !ok || e.Code != CodeNoUsableCertificate {
 		return err
 	}
 	var all []string
@@ -69,7 +69,7 @@ func (s *Service) explain(err error, j job, snapshot Snapshot) error {
 			continue
 		}
 		for _, k := range r.Card.Keys() {
-			if rule := s.Rules.Excluded(k, time.Now()); rule != "" {
+			if rule := s.excluded(j, k, r.Card.Keys()); rule != "" {
 				all = append(all, fmt.Sprintf("key %s in %s: %s", k.ID, r.Name, rule))
 			}
 		}
@@ -78,4 +78,16 @@ func (s *Service) explain(err error, j job, snapshot Snapshot) error {
 		return err
 	}
 	return &Error{Code: e.Code, Why: e.Why, Err: errors.New(strings.Join(all, "; "))}
+}
+
+// excluded names the rule by which a key does not serve a job.
+func (s *Service) excluded(j job, k Key, keys []Key) string {
+	if j.purpose == ToSignIn || j.purpose == ToResume {
+		return s.Rules.Excluded(k, time.Now())
+	}
+	rule := s.Rules.ExcludedFromSigning(k, time.Now())
+	if rule == "" && shared(k, keys) {
+		rule = "another certificate of the card has the same key"
+	}
+	return rule
 }

@@ -2,6 +2,7 @@ package signin_test
 
 import (
 	"bytes"
+	"crypto/x509"
 	"log/slog"
 	"strings"
 	"testing"
@@ -120,4 +121,34 @@ func TestTheLogSaysWhichRuleKeptWhichKeyOut(t *testing.T) {
 			t.Errorf("got %v, logged %s", e.Why, &log)
 		}
 	})
+}
+
+func TestTheLogSaysWhyAKeyMayNotSignDocuments(t *testing.T) {
+	for name, c := range map[string]struct {
+		usages []x509.KeyUsage
+		logged []string
+	}{
+		"for signing in":   {[]x509.KeyUsage{x509.KeyUsageDigitalSignature}, []string{"key 9A in Reader 1: rule wrongUsage"}},
+		"both usages":      {[]x509.KeyUsage{x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment}, []string{"key 9A in Reader 1: rule bothUsages"}},
+		"two certificates": {[]x509.KeyUsage{x509.KeyUsageContentCommitment, x509.KeyUsageDigitalSignature}, []string{"key 9A in Reader 1: another certificate of the card has the same key", "key 9C in Reader 1: rule wrongUsage"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(b *bench) {
+				var log bytes.Buffer
+				b.Log = slog.New(slog.NewTextHandler(&log, nil))
+				b.card = signintest.NewCardFor(t, "Anna", c.usages[0])
+				for _, usage := range c.usages[1:] {
+					b.card.AddTwin(t, usage)
+				}
+				b.cards.Insert(b.card)
+				p, _ := b.sign(1)
+				p.ends(signin.CodeNoUsableCertificate)
+				for _, want := range c.logged {
+					if !strings.Contains(log.String(), want) {
+						t.Errorf("logged %s, want %s", &log, want)
+					}
+				}
+			})
+		})
+	}
 }

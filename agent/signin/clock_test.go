@@ -75,6 +75,8 @@ func (c lookedAt) Snapshot() (Snapshot, <-chan struct{}) {
 	return Snapshot{}, nil
 }
 
+func (lookedAt) ReadAgain() {}
+
 func TestNoSessionBeginsBetweenTheLookAtTheCardsAndItsUse(t *testing.T) {
 	s := newSessions(rulesOf{})
 	if left, _ := s.observe(lookedAt{t, s}); left >= 0 {

@@ -21,6 +21,8 @@ const (
 	CodeCardRemoved         Code = "cardRemoved"
 	CodeCardUnreadable      Code = "cardUnreadable"
 	CodeCardUnknown         Code = "cardUnknown"
+	CodeModuleMissing       Code = "moduleMissing"
+	CodeModuleFailed        Code = "moduleFailed"
 	CodeNoUsableCertificate Code = "noUsableCertificate"
 	CodePINWrong            Code = "pinWrong"
 	CodePINBlocked          Code = "pinBlocked"
@@ -32,6 +34,16 @@ const (
 	CodeInternal            Code = "internal"
 )
 
+// How says how the software for a kind of card failed.
+type How string
+
+// The ways of a module to fail.
+const (
+	ModuleCrashed How = "crashed" // its process ended
+	ModuleHung    How = "hung"    // it did not answer in time
+	ModuleRefused How = "refused" // it answered that it cannot
+)
+
 // Error is an error that leaves the agent. Numbers are fields, never text; Err
 // is the cause, for the log of the agent alone.
 type Error struct {
@@ -41,6 +53,7 @@ type Error struct {
 	Field     string // with CodeInvalidRequest
 	Right     string // with CodeNotPermitted
 	ATR       string // with CodeCardUnknown: the card's, as in Reader; may be empty
+	How       How    // with CodeModuleFailed
 	Err       error
 }
 
@@ -50,7 +63,7 @@ func (e *Error) Error() string {
 	if e.Code == CodePINWrong {
 		s += fmt.Sprintf(" (%d tries left)", e.TriesLeft)
 	}
-	for _, detail := range []string{string(e.Why), e.Field, e.Right} {
+	for _, detail := range []string{string(e.Why), e.Field, e.Right, string(e.How)} {
 		if detail != "" {
 			s += " (" + detail + ")"
 		}

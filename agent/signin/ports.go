@@ -12,6 +12,9 @@ type Cards interface {
 	// Snapshot returns what is known now, and a channel that is closed when
 	// a newer snapshot exists.
 	Snapshot() (Snapshot, <-chan struct{})
+	// ReadAgain begins to read anew each card that has a Problem, and returns
+	// when the snapshot shows that. Without one it does nothing.
+	ReadAgain()
 }
 
 // Card is one card during one insertion. Taken out and put in again it is
@@ -26,9 +29,12 @@ type Card interface {
 	Gone() <-chan struct{}
 	// Keys are the keys with certificates, read when the card was put in.
 	Keys() []Key
-	// Tries asks the card how many PIN tries are left, without spending one.
-	// TriesUnknown when the card does not tell.
-	Tries(ctx context.Context) (int, error)
+	// Keypad reports whether the PIN is typed on the reader: Sign then takes
+	// none, and waits for it.
+	Keypad() bool
+	// Tries asks the card how many tries are left of a key's PIN, without
+	// spending one. TriesUnknown when the card does not tell.
+	Tries(ctx context.Context, key Key) (int, error)
 	// Acquire takes the card for one PIN operation. It fails at once with
 	// the code CodeBusy when another operation has it. release is called
 	// exactly once.
@@ -41,14 +47,16 @@ type Card interface {
 	// It returns the signatures that were made, in the order of the digests,
 	// also next to an error. Its errors are a *Error with the codes
 	// CodePINWrong, CodePINBlocked, CodeCardRemoved, CodeCardUnreadable,
-	// CodePINNotSet, or ErrLastTry, or the end of ctx.
+	// CodePINNotSet, CodeModuleMissing, CodeModuleFailed, with a keypad
+	// CodeCancelled for a no or no PIN on the reader, or ErrLastTry, or the end
+	// of ctx.
 	Sign(ctx context.Context, req CardSignRequest) ([][]byte, error)
 }
 
 // CardSignRequest asks a card for signatures by one of its keys.
 type CardSignRequest struct {
 	Key          Key
-	PIN          *PIN
+	PIN          *PIN // nil where the card has a keypad
 	AllowLastTry bool // the person's extra yes to spending the last try
 	Hash         crypto.Hash
 	Digests      [][]byte // each of Hash's length
@@ -133,6 +141,13 @@ type Dialog interface {
 	// shows that the card is being asked. The person's no is CodeCancelled;
 	// a prompt that went away is CodeNoPromptUI.
 	AskPIN(ctx context.Context, q PINQuestion) (PINAnswer, error)
+	// ConfirmLastTry asks for the extra yes alone, where the PIN is typed on the
+	// reader. The person's no is CodeCancelled.
+	ConfirmLastTry(ctx context.Context, q PINQuestion) error
+	// ShowKeypad shows that the PIN is to be typed on the reader, until ctx
+	// ends or another question takes its place. The person's no is
+	// CodeCancelled.
+	ShowKeypad(ctx context.Context, q PINQuestion) error
 	// ChooseKey lets the person choose one of several keys by its number.
 	ChooseKey(ctx context.Context, keys []KeyChoice) (int, error)
 	// ShowSigning shows how many of total documents are signed, until ctx
@@ -172,6 +187,8 @@ type Rules interface {
 	Excluded(key Key, now time.Time) (rule string)
 	// MaySign says what Usable says, for signatures of documents.
 	MaySign(key Key, now time.Time) (ok bool, why Why)
+	// ExcludedFromSigning names the rule by which a key may not, for the log.
+	ExcludedFromSigning(key Key, now time.Time) (rule string)
 	// Removal is what happens to an origin's sessions when the card is out.
 	Removal(origin string) Removal
 	// SameGroup reports whether sessions of one origin may be attached to by

@@ -58,10 +58,15 @@ func (s *Service) prove(ctx context.Context, j job) (proof, error) {
 // empty reader.
 func (s *Service) await(ctx context.Context, j job, missing Code) (proof, error) {
 	var reported Phase
+	again := true // a card whose module failed gets one more chance
 	for {
 		snapshot, changed := s.Cards.Snapshot()
 		found, awaited, err := candidates(snapshot, j.serving)
 		switch {
+		case err != nil && again && ofModule(err):
+			again = false
+			s.Cards.ReadAgain()
+			continue
 		case err != nil:
 			return proof{}, s.explain(err, j, snapshot)
 		case len(found) == 1 && !j.showKeys:
@@ -104,6 +109,11 @@ func withATR(err error, snapshot Snapshot) error {
 	return err
 }
 
+func ofModule(err error) bool {
+	code := CodeOf(err)
+	return code == CodeModuleMissing || code == CodeModuleFailed
+}
+
 // awaitedFor is what a person is asked for while no card serves.
 var awaitedFor = map[State]Code{
 	ServiceDown:    CodeNoService,
@@ -143,6 +153,11 @@ func candidates(snapshot Snapshot, serving func([]Key) ([]Key, Why)) ([]proof, C
 		return blocked[:1], "", nil // asked again: another program may have unblocked it
 	case unusable != "":
 		return nil, "", &Error{Code: CodeNoUsableCertificate, Why: unusable}
+	}
+	for _, r := range snapshot.Readers {
+		if r.Problem != "" {
+			return nil, "", &Error{Code: r.Problem, How: r.How}
+		}
 	}
 	return nil, cmp.Or(awaitedFor[snapshot.State], CodeNoCard), nil
 }

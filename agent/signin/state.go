@@ -52,4 +52,8 @@ type Reader struct {
 	// with spaces: what somebody who looks after cards needs to know of it.
 	// Empty with any other status.
 	ATR string
+	// Problem is CodeModuleMissing or CodeModuleFailed where that is why the
+	// card cannot be used, else empty; How goes with it.
+	Problem Code
+	How     How
 }

@@ -41,6 +41,23 @@ func newPINPage(say *translations.Catalogue, about signin.About, q signin.PINQue
 	p.ok.Disable()
 	p.no = newButton(say.Say(translations.PINCancel), k, k.cancel)
 
+	rows := pinRows(say, about, q)
+	if q.LastTry {
+		p.lastTry = newCheck(say.Say(lastTryYes(q)), k, func(bool) { p.typed() })
+		p.lastTry.enter = p.trySubmit
+	}
+	label := widget.NewLabelWithStyle(say.Say(translations.PINLabel), fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
+	lower := []fyne.CanvasObject{container.NewBorder(nil, nil, label, triesLabel(say, q)), p.entry, p.note.label, buttons(p.no, p.ok)}
+	if p.lastTry != nil {
+		lower = append([]fyne.CanvasObject{p.lastTry}, lower...)
+	}
+	p.whole = newSheet(rows, lower...)
+	p.note.say(say.Say(translations.PINNotReady), widget.MediumImportance)
+	return p
+}
+
+// pinRows is what is to be read before a PIN is typed, here or on a reader.
+func pinRows(say *translations.Catalogue, about signin.About, q signin.PINQuestion) []fyne.CanvasObject {
 	known := [][2]fyne.CanvasObject{
 		fact(say.Say(translations.PINWebsite), origin(about.Origin)),
 		fact(say.Say(translations.PINHolder), value(prompt.Printable(about.Holder))),
@@ -53,26 +70,21 @@ func newPINPage(say *translations.Catalogue, about signin.About, q signin.PINQue
 	if about.Purpose == signin.ToSign {
 		rows = append(rows, value(say.Say(translations.PINBinding)))
 	}
-	if q.Wrong && !q.LastTry {
+	switch {
+	case q.LastTry:
+		rows = append(rows, banner(theme.ColorNameWarning, lastTryText(say, q)))
+	case q.Wrong:
 		rows = append(rows, banner(theme.ColorNameError, wrongText(say, q)))
 	}
-	if q.LastTry {
-		p.lastTry = newCheck(say.Say(translations.PINLastTryYes), k, func(bool) { p.typed() })
-		p.lastTry.enter = p.trySubmit
-		rows = append(rows, banner(theme.ColorNameWarning, lastTryText(say, q)))
+	return rows
+}
+
+// triesLabel counts the tries that are left, where the card tells.
+func triesLabel(say *translations.Catalogue, q signin.PINQuestion) *widget.Label {
+	if q.TriesLeft == signin.TriesUnknown {
+		return widget.NewLabel("")
 	}
-	label := widget.NewLabelWithStyle(say.Say(translations.PINLabel), fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
-	tries := widget.NewLabel("")
-	if q.TriesLeft != signin.TriesUnknown {
-		tries.SetText(say.Say(translations.PINTriesLeft, "tries", strconv.Itoa(q.TriesLeft)))
-	}
-	lower := []fyne.CanvasObject{container.NewBorder(nil, nil, label, tries), p.entry, p.note.label, buttons(p.no, p.ok)}
-	if p.lastTry != nil {
-		lower = append([]fyne.CanvasObject{p.lastTry}, lower...)
-	}
-	p.whole = newSheet(rows, lower...)
-	p.note.say(say.Say(translations.PINNotReady), widget.MediumImportance)
-	return p
+	return widget.NewLabel(say.Say(translations.PINTriesLeft, "tries", strconv.Itoa(q.TriesLeft)))
 }
 
 func title(say *translations.Catalogue, purpose signin.Purpose) string {
@@ -95,10 +107,20 @@ func wrongText(say *translations.Catalogue, q signin.PINQuestion) string {
 // lastTryText is one banner for both, because two may not fit on the screen.
 func lastTryText(say *translations.Catalogue, q signin.PINQuestion) string {
 	text := say.Say(translations.PINLastTry)
+	if q.TriesLeft == signin.TriesUnknown {
+		text = say.Say(translations.PINMayBeLast)
+	}
 	if q.Wrong {
 		text = say.Say(translations.PINWrongNoCount) + " " + text
 	}
 	return text
+}
+
+func lastTryYes(q signin.PINQuestion) translations.Text {
+	if q.TriesLeft == signin.TriesUnknown {
+		return translations.PINMayBeLastYes
+	}
+	return translations.PINLastTryYes
 }
 
 func (p *pinPage) content() *sheet       { return p.whole }

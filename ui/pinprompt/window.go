@@ -162,8 +162,7 @@ func once(answer func(result)) func(result) {
 
 func (w *window) askPIN(about signin.About, q signin.PINQuestion, answer func(result)) {
 	answer = once(answer)
-	if w.declined != "" && w.declined == about.Origin {
-		w.declined = ""
+	if w.takeNo(about.Origin) {
 		answer(result{err: &signin.Error{Code: signin.CodeCancelled}})
 		return
 	}
@@ -188,6 +187,16 @@ func (w *window) chooseKey(about signin.About, choices []signin.KeyChoice, answe
 		w.cancel = func() { w.decline(about.Origin) }
 	})
 	w.present(p, func() { answer(result{err: &signin.Error{Code: signin.CodeCancelled}}) })
+}
+
+// takeNo reports whether the person of an origin said no before the page for
+// the PIN was there.
+func (w *window) takeNo(origin string) bool {
+	declined := w.declined != "" && w.declined == origin
+	if declined {
+		w.declined = ""
+	}
+	return declined
 }
 
 // decline keeps a no that came after the key was chosen, when nobody waits for

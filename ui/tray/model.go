@@ -92,6 +92,10 @@ func inReader(r prompt.ReaderStatus, c *translations.Catalogue) string {
 		return c.Say(translations.ReaderPending)
 	case r.Status == signin.NoCard:
 		return c.Say(translations.ReaderEmpty)
+	case r.Problem == signin.CodeModuleMissing:
+		return c.Say(translations.ReaderNoModule)
+	case r.Problem != "":
+		return c.Say(translations.ReaderModule)
 	case r.Status == signin.CardUnreadable:
 		return c.Say(translations.ReaderUnreadable)
 	case r.Status == signin.CardUnknown || holder == "":

@@ -57,14 +57,16 @@ func TestAReadersLineSaysWhatIsInIt(t *testing.T) {
 		return r
 	}
 	for want, r := range map[string]prompt.ReaderStatus{
-		"R: card of Alex":                   ready,
-		"R: card of Alex, blocked":          with(func(r *prompt.ReaderStatus) { r.PIN = signin.PINIsBlocked }),
-		"R: card of Alex, one PIN try left": with(func(r *prompt.ReaderStatus) { r.PIN = signin.PINFinal }),
-		"R: reading the card…":              with(func(r *prompt.ReaderStatus) { r.Pending = true }),
-		"R: no card":                        {Name: "R", Status: signin.NoCard},
-		"R: card cannot be read":            {Name: "R", Status: signin.CardUnreadable},
-		"R: card is not known":              {Name: "R", Status: signin.CardUnknown},
-		"R\uFFFD: card of A\uFFFDlex":       {Name: "R\x1b", Status: signin.Ready, Holder: "A\u202Elex"},
+		"R: card of Alex":                                ready,
+		"R: card of Alex, blocked":                       with(func(r *prompt.ReaderStatus) { r.PIN = signin.PINIsBlocked }),
+		"R: card of Alex, one PIN try left":              with(func(r *prompt.ReaderStatus) { r.PIN = signin.PINFinal }),
+		"R: reading the card…":                           with(func(r *prompt.ReaderStatus) { r.Pending = true }),
+		"R: no card":                                     {Name: "R", Status: signin.NoCard},
+		"R: card cannot be read":                         {Name: "R", Status: signin.CardUnreadable},
+		"R: card is not known":                           {Name: "R", Status: signin.CardUnknown},
+		"R: the software for this card is not installed": {Name: "R", Status: signin.CardUnknown, Problem: signin.CodeModuleMissing},
+		"R: the software for this card failed":           {Name: "R", Status: signin.CardUnreadable, Problem: signin.CodeModuleFailed},
+		"R\uFFFD: card of A\uFFFDlex":                    {Name: "R\x1b", Status: signin.Ready, Holder: "A\u202Elex"},
 	} {
 		if got := Model(report(signin.Ready, r), "1", english).Readers; got != want {
 			t.Errorf("%+v gives %q, want %q", r, got, want)

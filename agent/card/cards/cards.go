@@ -11,6 +11,7 @@
 //	[[module]]
 //	id = "opensc"
 //	name = "OpenSC"
+//	internet = false   # the default: it may open no internet socket (Linux)
 //	[module.files]
 //	linux = ["/usr/lib64/opensc-pkcs11.so"]   # of several the first that is there
 //	linux-amd64 = ["/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so"]
@@ -65,17 +66,25 @@ type Way struct {
 	Name    string // of the kind of card; empty for one that is on no list
 	PIV     bool
 	Modules []Module
+	// IsPIV says that a row of the list knows it as a PIV card, whether it is
+	// spoken to as one or not.
+	IsPIV bool
 }
 
 // For returns how to speak to a card with an ATR. Of several rows that match,
 // the first in the list counts, and an administrator's before a shipped one.
 func (l *List) For(atr []byte) Way {
+	way := Way{PIV: true, Modules: l.named(l.unknown)}
 	for _, c := range l.cards {
-		if c.pattern.Matches(atr) {
-			return Way{Name: c.name, PIV: len(c.modules) == 0, Modules: l.named(c.modules)}
+		if !c.pattern.Matches(atr) {
+			continue
 		}
+		if way.Name == "" {
+			way = Way{Name: c.name, PIV: len(c.modules) == 0, Modules: l.named(c.modules)}
+		}
+		way.IsPIV = way.IsPIV || len(c.modules) == 0
 	}
-	return Way{PIV: true, Modules: l.named(l.unknown)}
+	return way
 }
 
 func (l *List) named(ids []string) []Module {
@@ -90,6 +99,8 @@ func (l *List) named(ids []string) []Module {
 type Module struct {
 	ID   string
 	Name string // for people
+	// Internet lets it open internet sockets where modules are kept from them.
+	Internet bool
 	// paths are where it may be, by system or by system and architecture.
 	paths map[string][]string
 }

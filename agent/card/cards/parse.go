@@ -20,9 +20,10 @@ type file struct {
 }
 
 type fileModule struct {
-	ID    string              `toml:"id"`
-	Name  string              `toml:"name"`
-	Files map[string][]string `toml:"files"`
+	ID       string              `toml:"id"`
+	Name     string              `toml:"name"`
+	Internet bool                `toml:"internet"`
+	Files    map[string][]string `toml:"files"`
 }
 
 type fileCard struct {
@@ -101,7 +102,7 @@ func readModules(texts []fileModule) (map[string]Module, error) {
 				return nil, fmt.Errorf("module %q: files.%s: %w", m.ID, platform, err)
 			}
 		}
-		modules[m.ID] = Module{ID: m.ID, Name: m.Name, paths: m.Files}
+		modules[m.ID] = Module{ID: m.ID, Name: m.Name, Internet: m.Internet, paths: m.Files}
 	}
 	return modules, nil
 }

@@ -28,7 +28,10 @@ import (
 
 // Cards is a signin.Cards whose snapshot the test sets.
 type Cards struct {
+	Again func() // called by ReadAgain; nil does nothing
+
 	mu       sync.Mutex
+	readings int
 	snapshot signin.Snapshot
 	changed  chan struct{}
 }
@@ -54,6 +57,24 @@ func (c *Cards) Set(state signin.State, readers ...signin.Reader) {
 	c.changed = make(chan struct{})
 }
 
+// ReadAgain counts, and does what Again says.
+func (c *Cards) ReadAgain() {
+	c.mu.Lock()
+	c.readings++
+	again := c.Again
+	c.mu.Unlock()
+	if again != nil {
+		again()
+	}
+}
+
+// Readings is how often ReadAgain was called.
+func (c *Cards) Readings() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.readings
+}
+
 // Insert puts a card into the one reader.
 func (c *Cards) Insert(card *Card) {
 	c.Set(signin.Ready, signin.Reader{Name: card.Reader(), Status: signin.Ready, Card: card, PIN: signin.PINOk})
@@ -72,6 +93,9 @@ type Card struct {
 	TriesError error
 	// DoesNotTell makes a card that counts and does not tell.
 	DoesNotTell bool
+	// OnReader makes a card whose PIN is typed on the reader: what is sent
+	// here, and nothing for the person's no there.
+	OnReader chan string
 
 	number uint64
 	gone   chan struct{}
@@ -133,7 +157,7 @@ func certify(t testing.TB, key crypto.Signer, holder string, usage x509.KeyUsage
 func (c *Card) Again() *Card {
 	gone := make(chan struct{})
 	return &Card{
-		PIN: c.PIN, DoesNotTell: c.DoesNotTell, tries: c.tries, signer: c.signer, keys: c.keys,
+		PIN: c.PIN, DoesNotTell: c.DoesNotTell, OnReader: c.OnReader, tries: c.tries, signer: c.signer, keys: c.keys,
 		number: insertions.Add(1), gone: gone, pull: sync.OnceFunc(func() { close(gone) }),
 	}
 }
@@ -161,11 +185,14 @@ func (c *Card) Reader() string        { return "Reader 1" }
 func (c *Card) Gone() <-chan struct{} { return c.gone }
 func (c *Card) Keys() []signin.Key    { return c.keys }
 
+// Keypad is signin.Card's.
+func (c *Card) Keypad() bool { return c.OnReader != nil }
+
 // SetKeys replaces the keys.
 func (c *Card) SetKeys(keys ...signin.Key) { c.keys = keys }
 
 // Tries returns the counter.
-func (c *Card) Tries(context.Context) (int, error) {
+func (c *Card) Tries(context.Context, signin.Key) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.calls++
@@ -190,6 +217,11 @@ func (c *Card) Acquire() (func(), error) {
 // Sign signs when the PIN is right, and counts when it is wrong. A card that is
 // pulled meanwhile, as by Signed, signs no more.
 func (c *Card) Sign(ctx context.Context, req signin.CardSignRequest) (made [][]byte, err error) {
+	if c.Keypad() {
+		if err := c.typeOnReader(ctx, &req); err != nil {
+			return nil, err
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.calls++
@@ -228,6 +260,26 @@ func (c *Card) Sign(ctx context.Context, req signin.CardSignRequest) (made [][]b
 	return made, err
 }
 
+// typeOnReader waits for the PIN on the reader.
+func (c *Card) typeOnReader(ctx context.Context, req *signin.CardSignRequest) error {
+	c.mu.Lock()
+	last := c.tries == 1
+	c.mu.Unlock()
+	if last && !req.AllowLastTry {
+		return signin.ErrLastTry
+	}
+	select {
+	case typed := <-c.OnReader:
+		if typed == "" {
+			return &signin.Error{Code: signin.CodeCancelled}
+		}
+		req.PIN = signin.NewPIN([]byte(typed))
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 func (c *Card) out() error {
 	select {
 	case <-c.gone:
@@ -242,6 +294,8 @@ type Asked struct {
 	About    signin.About
 	Question signin.PINQuestion
 	Choices  []signin.KeyChoice
+	LastTry  bool            // the extra yes alone is asked for, by Question; Type or Cancel
+	Keypad   bool            // the PIN is to be typed on the reader; the only answer is Cancel
 	Total    int             // of a batch that is being signed; its only answer is Cancel
 	Signed   <-chan int      // and the newest number of it
 	Closed   <-chan struct{} // closed with the window
@@ -328,6 +382,17 @@ func (d *dialog) ChooseKey(ctx context.Context, keys []signin.KeyChoice) (int, e
 	return a.choice, err
 }
 
+func (d *dialog) ConfirmLastTry(ctx context.Context, q signin.PINQuestion) error {
+	a, err := d.ask(ctx, Asked{Question: q, LastTry: true})
+	a.pin.PIN.Wipe()
+	return err
+}
+
+func (d *dialog) ShowKeypad(ctx context.Context, q signin.PINQuestion) error {
+	_, err := d.ask(ctx, Asked{Question: q, Keypad: true})
+	return err
+}
+
 func (d *dialog) ShowSigning(ctx context.Context, total int, signed <-chan int) error {
 	_, err := d.ask(ctx, Asked{Total: total, Signed: signed})
 	return err
@@ -343,7 +408,7 @@ type Rules struct {
 	Limit    time.Duration
 }
 
-// Usable, Removal, SameGroup and SessionLimit are signin.Rules's.
+// Usable is signin.Rules's.
 func (r *Rules) Usable(k signin.Key, _ time.Time) (bool, signin.Why) {
 	why := r.Unusable[k.Holder()]
 	return why == "", why
@@ -367,6 +432,16 @@ func (r *Rules) MaySign(k signin.Key, _ time.Time) (bool, signin.Why) {
 	}
 	return true, ""
 }
+
+// ExcludedFromSigning names why MaySign says no.
+func (r *Rules) ExcludedFromSigning(k signin.Key, now time.Time) string {
+	if _, why := r.MaySign(k, now); why != "" {
+		return "rule " + string(why)
+	}
+	return ""
+}
+
+// Removal, SameGroup and SessionLimit are signin.Rules's.
 func (r *Rules) Removal(string) signin.Removal { return r.Rule }
 func (r *Rules) SameGroup(a, b string) bool {
 	return a == b || r.Groups[a] != "" && r.Groups[a] == r.Groups[b]
