@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +17,8 @@ import (
 	"time"
 
 	"github.com/cardea-agent/cardea/agent/browserpolicy"
+	"github.com/cardea-agent/cardea/agent/card"
+	"github.com/cardea-agent/cardea/agent/card/cards"
 	"github.com/cardea-agent/cardea/agent/desktop"
 	"github.com/cardea-agent/cardea/agent/doctor"
 	"github.com/cardea-agent/cardea/agent/loopback"
@@ -25,6 +28,7 @@ import (
 	"github.com/cardea-agent/cardea/agent/signin/signintest"
 	"github.com/cardea-agent/cardea/pcsc"
 	"github.com/cardea-agent/cardea/pcsc/virtual"
+	"github.com/cardea-agent/cardea/pkcs11/host"
 )
 
 const goodPolicy = `
@@ -72,11 +76,20 @@ func newComputer(t *testing.T) *computer {
 		desktop: func(context.Context) (desktop.Session, error) {
 			return desktop.Session{Kind: desktop.AtScreen, How: "x11"}, nil
 		},
-		patience: 20 * time.Second,
+		modules: hostOf, patience: 20 * time.Second,
 	}
 	c.file("/usr/bin/chromium", "")
 	c.file("/etc/chromium/policies/managed/cardea.json", `{"LoopbackNetworkAllowedForUrls": ["https://portal.example:443"]}`)
 	return c
+}
+
+// hostOf starts a module's process of this test program, by testscript.Main.
+func hostOf(m cards.Module, file string) card.Module {
+	program, err := exec.LookPath("cardea-agent")
+	if err != nil {
+		panic(err)
+	}
+	return host.New(host.Config{Command: []string{program, moduleRole}, Module: file, AllowInternet: m.Internet})
 }
 
 // file writes a file of the system's.

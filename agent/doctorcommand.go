@@ -17,6 +17,7 @@ import (
 
 	"github.com/cardea-agent/cardea/agent/browserpolicy"
 	"github.com/cardea-agent/cardea/agent/card"
+	"github.com/cardea-agent/cardea/agent/card/cards"
 	"github.com/cardea-agent/cardea/agent/desktop"
 	"github.com/cardea-agent/cardea/agent/doctor"
 	"github.com/cardea-agent/cardea/agent/endpoint"
@@ -26,6 +27,7 @@ import (
 	"github.com/cardea-agent/cardea/agent/protocol"
 	"github.com/cardea-agent/cardea/agent/token"
 	"github.com/cardea-agent/cardea/pcsc"
+	"github.com/cardea-agent/cardea/pkcs11/host"
 )
 
 // surroundings are what the checks look at. Tests put others in their place.
@@ -40,17 +42,40 @@ type surroundings struct {
 	lookup   func(context.Context, string) ([]string, error)
 	browser  func(browserpolicy.Browser) (browserpolicy.InForce, error)
 	desktop  func(context.Context) (desktop.Session, error)
-	load     func(context.Context, string) error // has a module loaded; nil does not try
-	built    time.Time                           // of this program; zero is unknown
+	modules  func(cards.Module, string) card.Module // starts a module's process; nil starts none
+	built    time.Time                              // of this program; zero is unknown
 	patience time.Duration
 }
 
 // here is this computer.
 func here(o options) surroundings {
 	return surroundings{
-		places: o.places(), socket: o.socket, driver: pcsc.System{}, devices: pcsc.Devices, drivers: pcsc.Drivers,
+		modules: startModule,
+		places:  o.places(), socket: o.socket, driver: pcsc.System{}, devices: pcsc.Devices, drivers: pcsc.Drivers,
 		now: time.Now, listens: peer.Listening, lookup: net.DefaultResolver.LookupHost,
 		browser: browserpolicy.SystemInForce, desktop: desktop.Look, built: built(), patience: doctor.Patience,
+	}
+}
+
+// startModule makes a module's process, as the agent does.
+func startModule(m cards.Module, file string) card.Module {
+	command, err := host.Self(moduleRole)
+	if err != nil {
+		command = nil // its start fails, and says so
+	}
+	return host.New(host.Config{Command: command, Module: file, AllowInternet: m.Internet})
+}
+
+// load has a module loaded and initialised.
+func (s surroundings) load() func(context.Context, cards.Module, string) error {
+	if s.modules == nil {
+		return nil
+	}
+	return func(ctx context.Context, m cards.Module, file string) error {
+		process := s.modules(m, file)
+		defer process.Close()
+		_, err := process.Tokens(ctx, "")
+		return err
 	}
 }
 
@@ -130,10 +155,10 @@ func (s surroundings) probes(rules *policy.Policy, facts prompt.Facts, inquiry e
 	self, _ := peer.Self()
 	probes := []doctor.Probe{
 		card.Check{
-			Config:   card.Config{Driver: s.driver, List: list, Usable: rules.Usable, Algorithm: token.AlgorithmFor, Log: slog.New(slog.DiscardHandler)},
+			Config:   card.Config{Driver: s.driver, List: list, Usable: rules.Usable, Algorithm: token.AlgorithmFor, Log: slog.New(slog.DiscardHandler), Modules: s.modules},
 			Excluded: rules.Excluded, Devices: s.devices, Drivers: s.drivers, Built: s.built, Now: s.now,
 		}.Probe(),
-		card.ModuleCheck{List: list, Load: s.load}.Probe(),
+		card.ModuleCheck{List: list, Load: s.load()}.Probe(),
 		prompt.Check{Facts: facts, Err: inquiry, Version: version, System: runtime.GOOS + " " + runtime.GOARCH}.Probe(),
 		endpoint.PortCheck{Port: portOf(rules, facts), Self: self, Agent: facts.Process, Broker: facts.Broker != "", Listening: s.listens}.Probe(),
 		endpoint.LoopbackCheck{Lookup: s.lookup}.Probe(),

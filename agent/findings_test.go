@@ -61,11 +61,11 @@ var produced = map[doctor.Code]func(c *computer){
 		c.now = func() time.Time { return time.Now().AddDate(-5, 0, 0) }
 	},
 
-	doctor.ModuleSound:        func(c *computer) { c.module(elfLibrary(elfAMD64), 0o644) },
+	doctor.ModuleSound:        well, // OpenSC, loaded for real
 	doctor.ModuleMissing:      func(c *computer) { c.profile = virtual.Foreign(); c.module(nil, 0) },
 	doctor.ModuleUntrusted:    func(c *computer) { c.module(elfLibrary(elfAMD64), 0o666) },
 	doctor.ModuleArchitecture: func(c *computer) { c.module(elfLibrary(elfSPARC), 0o644) },
-	doctor.ModuleBroken:       func(c *computer) { c.module([]byte("not a library"), 0o644) },
+	doctor.ModuleBroken:       func(c *computer) { c.module(elfLibrary(elfAMD64), 0o644) }, // a head and no body
 	doctor.CardListBroken:     func(c *computer) { c.cardList("[[card]]\nid = 1\n") },
 
 	doctor.AgentRuns:         well,

@@ -19,7 +19,7 @@ import (
 type ModuleCheck struct {
 	List *cards.List
 	// Load has a module loaded, in a process of its own. Nil: it is not tried.
-	Load func(ctx context.Context, file string) error
+	Load func(ctx context.Context, m cards.Module, file string) error
 }
 
 // Probe looks at each module of the list that is installed.
@@ -42,14 +42,14 @@ func (c ModuleCheck) look(ctx context.Context) []doctor.Finding {
 			findings = append(findings, doctor.Finding{Code: doctor.CheckFailed, Seen: sentence(err.Error())})
 			continue
 		}
-		findings = append(findings, c.inspect(ctx, m.Name, file))
+		findings = append(findings, c.inspect(ctx, m, file))
 	}
 	return findings
 }
 
 // inspect looks at a module's file, which is the administrators' alone.
-func (c ModuleCheck) inspect(ctx context.Context, name, file string) doctor.Finding {
-	what := fmt.Sprintf("%s at %s", name, file)
+func (c ModuleCheck) inspect(ctx context.Context, m cards.Module, file string) doctor.Finding {
+	what := fmt.Sprintf("%s at %s", m.Name, file)
 	system, architectures, err := libraryFor(file)
 	switch {
 	case err != nil:
@@ -62,7 +62,7 @@ func (c ModuleCheck) inspect(ctx context.Context, name, file string) doctor.Find
 	if c.Load == nil {
 		return doctor.Finding{Code: doctor.ModuleSound, Seen: seen}
 	}
-	if err := c.Load(ctx, file); err != nil {
+	if err := c.Load(ctx, m, file); err != nil {
 		return doctor.Finding{Code: doctor.ModuleBroken, Seen: fmt.Sprintf("%s cannot be loaded: %v.", what, err)}
 	}
 	return doctor.Finding{Code: doctor.ModuleSound, Seen: seen + " It was loaded and started."}

@@ -151,6 +151,8 @@ func (c Check) drivers() string {
 func (c Check) card(r signin.Reader, list *cards.List) []doctor.Finding {
 	in := fmt.Sprintf("The card in %q", r.Name)
 	switch {
+	case r.Problem == signin.CodeModuleFailed:
+		return []doctor.Finding{{Code: doctor.ModuleBroken, Seen: fmt.Sprintf("The software for the card in %q failed: it %s.", r.Name, howFailed[r.How])}}
 	case r.Status == signin.CardUnreadable:
 		return []doctor.Finding{{Code: doctor.CardUnreadable, Seen: in + " does not answer as it should."}}
 	case r.Status == signin.CardUnknown:
@@ -169,6 +171,11 @@ func (c Check) card(r signin.Reader, list *cards.List) []doctor.Finding {
 		return []doctor.Finding{{Code: doctor.CardBusy, Seen: in + " was not read in time."}}
 	}
 	return nil
+}
+
+// howFailed says in words how card software failed.
+var howFailed = map[signin.How]string{
+	signin.ModuleCrashed: "crashed", signin.ModuleHung: "did not answer in time", signin.ModuleRefused: "refused to work",
 }
 
 // unknown tells of a card that nothing here can speak to, and which modules it
