@@ -149,3 +149,19 @@ func inquireAsStranger(conn net.Conn) string {
 	}
 	return "refused"
 }
+
+func TestTheTrayIsToldWhomToAskAboutAState(t *testing.T) {
+	contacts := map[string]string{"card-issuer": "Card office", "admin": "IT service desk"}
+	contact := func(kind string) string { return contacts[kind] }
+	for state, want := range map[signin.State]string{
+		signin.PINBlocked: "Card office", signin.NoReader: "IT service desk", signin.Ready: "",
+	} {
+		status := statusOf(signin.Snapshot{State: state}, contact)
+		if status.Contact != want || (status.Code == "") != (want == "") {
+			t.Errorf("%s: %q, %q", state, status.Code, status.Contact)
+		}
+	}
+	if status := statusOf(signin.Snapshot{State: signin.PINBlocked}, nil); status.Contact != "" || status.Code != signin.CodePINBlocked {
+		t.Errorf("without contacts: %+v", status)
+	}
+}

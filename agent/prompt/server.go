@@ -37,6 +37,9 @@ type ServerConfig struct {
 	// what the Server knows, and the last of its log. Nil tells nothing.
 	Facts   func() Facts
 	Records func() []string
+	// Contact is whom people ask for the help of a kind, by the protocol's word
+	// for who can act. Nil names nobody.
+	Contact func(kind string) string
 }
 
 // Server is the agent's side: it asks its questions through the newest tray.
@@ -174,7 +177,7 @@ func (s *Server) greet(conn net.Conn) (version string, err error) {
 
 // Publish gives the trays a new snapshot to show. Only the latest counts.
 func (s *Server) Publish(snapshot signin.Snapshot) {
-	status := statusOf(snapshot)
+	status := statusOf(snapshot, s.cfg.Contact)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.status = &status

@@ -65,6 +65,8 @@ type Policy interface {
 	endpoint.Origins
 	// CardList is the path of a list of further cards, empty without one.
 	CardList() string
+	// Contact is whom people ask for the help of a kind; empty for nobody.
+	Contact(kind string) string
 }
 
 var (
@@ -136,6 +138,7 @@ func (c Config) promptServer() (*prompt.Server, error) {
 	}
 	server, err := prompt.NewServer(prompt.ServerConfig{
 		Path: c.PromptPath, Log: c.Log, Version: c.Version, Facts: c.Facts, Records: c.Records,
+		Contact: c.Policy.Contact,
 	})
 	if err != nil && c.Prompter != nil {
 		c.Log.Warn("nobody can ask how this agent stands", "err", err)
