@@ -263,6 +263,11 @@ func (c *connection) fail(req protocol.Request, err error) {
 	if incident := perr.Incident(); incident != "" {
 		c.Log.Error("request failed", "incident", incident, "origin", quoted(c.origin), "cause", quoted(err.Error()))
 	}
+	if c.Contact != nil {
+		told := *perr // the caller's own stays as it is
+		told.Data.Contact = c.Contact(perr.Data.Who)
+		perr = &told
+	}
 	c.put(outgoing{data: c.encode(protocol.Response{JSONRPC: "2.0", ID: req.ID, Error: perr})})
 }
 

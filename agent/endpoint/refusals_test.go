@@ -71,3 +71,17 @@ func TestAnotherUsersConnectionIsWrittenDownWithTheUser(t *testing.T) {
 		t.Errorf("written down is %+v", got)
 	}
 }
+
+func TestAnErrorTellsWhomToAskWhereSomebodyIsNamed(t *testing.T) {
+	config := defaults(&fakeBackend{})
+	config.Contact = func(kind string) string { return map[string]string{"site": "records@example.org"}[kind] }
+	p := serve(t, config).open(t, good)
+	p.ask("dance", "{}")
+	p.expectError("1", "unsupported", `"contact":"records@example.org"`)
+	config.Contact = func(string) string { return "" }
+	p = serve(t, config).open(t, good)
+	p.ask("dance", "{}")
+	if got := p.next(); strings.Contains(got, "contact") {
+		t.Errorf("nobody is named in %s", got)
+	}
+}

@@ -65,6 +65,9 @@ type Config struct {
 	Developer bool         // also lets in http origins with loopback names that are on the list
 	Log       *slog.Logger // nil logs nothing
 	Audit     signin.Audit // hears of refusals; nil writes nothing down
+	// Contact is whom people ask for the help of a kind, by the protocol's word
+	// for who can act; nil names nobody.
+	Contact func(kind string) string
 }
 
 // The limits of protocol version 1.

@@ -122,7 +122,7 @@ func Run(ctx context.Context, c Config) error {
 	})
 	door := endpoint.New(endpoint.Config{
 		Backend: service, Origins: c.Policy, Peers: peer.System{}, Self: self,
-		Version: c.Version, Developer: c.Developer, Log: c.Log, Audit: c.Audit,
+		Version: c.Version, Developer: c.Developer, Log: c.Log, Audit: c.Audit, Contact: c.Policy.Contact,
 	})
 	group.Go(func() error { return cards.Run(ctx) })
 	group.Go(func() error { return service.Run(ctx) })
