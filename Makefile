@@ -145,8 +145,20 @@ build/packages.%: deps build/cardea-agent build/cardea-broker build/cardea-tray 
 	rm -f build/packages/*.$*
 	VERSION=$(VERSION) ARCH=$$(go env GOARCH) $(NFPM) package -f installer/linux/nfpm.yaml -p $* -t build/packages/
 
-pkg-check: deps deps-package ## open the packages that were built and compare what is in them
-	CARDEA_PACKAGES=$(CURDIR)/build/packages CARDEA_VERSION=$(VERSION) go test -count=1 ./installer/verify
+# The Debian in which the deb is installed, under a systemd of its own.
+DEBIAN = build/debian/bookworm
+DEBIAN_PACKAGES = systemd,systemd-sysv,dbus,libpam-systemd,polkitd,pcscd,vsmartcard-vpcd,libgl1,libx11-6,libxext6,libxrender1,libxcursor1,libxrandr2,libxinerama1,libxi6,libxxf86vm1
+
+pkg-check: deps deps-package $(DEBIAN)/installed ## open the packages that were built, install them in a Debian and use them
+	CARDEA_PACKAGES=$(CURDIR)/build/packages CARDEA_VERSION=$(VERSION) CARDEA_DEBIAN=$(CURDIR)/$(DEBIAN) \
+		go test -count=1 -v ./installer/verify
+
+$(DEBIAN)/installed:
+	@.ci/deps package
+	rm -rf $(DEBIAN) && mkdir -p $(dir $(DEBIAN))
+	debootstrap --variant=minbase --include=$(DEBIAN_PACKAGES) bookworm $(DEBIAN)
+	rm -rf $(DEBIAN)/var/cache/apt/archives/*.deb $(DEBIAN)/var/lib/apt/lists/*
+	touch $@
 
 docs-check: deps $(NODE_MODULES) ## check the docs' links, and that generated files are what their source says
 	go test -count=1 -run '^TestDocs' ./agent

@@ -67,12 +67,12 @@ func execute(ctx context.Context, args []string, out, errs io.Writer) int {
 		err = supportReport(ctx, args[1:], out, errs)
 	case "errors":
 		err = errorsCommand(args[1:], out, errs)
-	case moduleRole:
-		err = serveModule(args[1:])
 	case "policy":
 		err = policyCommand(args[1:], out, errs)
 	case "browser-policy":
 		err = browserPolicy(args[1:], out, errs)
+	case moduleRole:
+		err = serveModule(args[1:])
 	case "version", "--version":
 		err = printVersion(args[1:], out, errs)
 	case "help", "--help", "-h":

@@ -120,23 +120,11 @@ var rules = []rule{
 		why: "card code knows nothing of pages and people, so it can be used and checked by itself",
 	},
 	{
-		of: "pkcs11", only: []string{std, "golang.org/x/sys/...", "golang.org/x/sync/...", "github.com/miekg/pkcs11"},
-		why: "code beside a vendor's library is kept small enough to be read in one go",
-	},
-	{
-		of: "pkcs11/host", only: []string{std, "golang.org/x/sys/...", "golang.org/x/sync/...", "pkcs11"},
-		why: "a process that a module can spoil has nothing in it that is worth spoiling",
-	},
-	{
-		of: "pkcs11/...", never: []string{"agent/...", "pcsc", "pcsc/apdu", "pcsc/piv", "ui/...", "web/..."},
-		why: "modules know readers by name alone, and have connections of their own to them",
-	},
-	{
 		of: "agent/broker", only: []string{
 			std, "agent/peer", "agent/handover", "agent/loopback", "github.com/kardianos/service",
 			"github.com/coreos/go-systemd/v22/activation", "golang.org/x/sync/...",
 		},
-		never: []string{"pcsc/...", "ui/...", "web/...", "agent/signin", "agent/prompt/...", "agent/endpoint", "github.com/ebfe/scard"},
+		never: []string{"pcsc/...", "pkcs11/...", "ui/...", "web/...", "agent/signin", "agent/prompt/...", "agent/endpoint", "github.com/ebfe/scard"},
 		why:   "what owns the port for everybody can do nothing but hand connections over",
 	},
 	{
@@ -150,6 +138,18 @@ var rules = []rule{
 	{
 		of: "agent/loopback", only: []string{std, "golang.org/x/sys/..."},
 		why: "that nothing listens on other addresses can be seen by reading one package",
+	},
+	{
+		of: "pkcs11", only: []string{std, "golang.org/x/sys/...", "golang.org/x/sync/...", "github.com/miekg/pkcs11"},
+		why: "code beside a vendor's library is kept small enough to be read in one go",
+	},
+	{
+		of: "pkcs11/host", only: []string{std, "golang.org/x/sys/...", "golang.org/x/sync/...", "pkcs11"},
+		why: "a process that a module can spoil has nothing in it that is worth spoiling",
+	},
+	{
+		of: "pkcs11/...", never: []string{"agent/...", "pcsc", "pcsc/apdu", "pcsc/piv", "ui/...", "web/..."},
+		why: "modules know readers by name alone, and have connections of their own to them",
 	},
 	{
 		of: "ui/...", only: []string{std, foreign, "ui/...", "agent/prompt/...", "agent/signin", "agent/protocol"},

@@ -212,6 +212,11 @@ func (o *owner) end(d Disposition) error {
 
 func (o *owner) transmit(command []byte) ([]byte, error) {
 	response, err := o.handle.Transmit(command)
+	if err == nil && len(response) == 0 {
+		// Even a refusal has two bytes (ISO 7816-4, 5.1). Drivers answer with
+		// none when the card goes in the middle of a command.
+		err = RemovedCard
+	}
 	return response, o.error("transmit", err)
 }
 

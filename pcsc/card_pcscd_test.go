@@ -143,6 +143,25 @@ func TestACardThatIsPulledStaysRemoved(t *testing.T) {
 	}
 }
 
+func TestACardThatIsPulledInTheMiddleOfACommandIsRemoved(t *testing.T) {
+	noLeaks(t)
+	daemon := pcscdtest.Shared(t)
+	card := newEcho(1)
+	c, v := connect(t, daemon, card)
+	err := c.Transact(t.Context(), func(tx *pcsc.Tx) error {
+		if err := exchange(tx); err != nil {
+			return err
+		}
+		card.gone.Store(true)
+		return exchange(tx)
+	})
+	if !errors.Is(err, pcsc.ErrCardRemoved) {
+		t.Errorf("got %v", err)
+	}
+	daemon.Readers[0].Remove()
+	v.await("no card", present(0, false))
+}
+
 func TestWhatIsWrongWithAConnectionIsTold(t *testing.T) {
 	noLeaks(t)
 	daemon := pcscdtest.Shared(t)

@@ -139,6 +139,8 @@ func TestACardThatIsGoneIsRemoved(t *testing.T) {
 		{"before, and a reset", func(s *script) { s.answer("begin", CardReset); s.answer("reconnect", NoSmartcard) }, "begin reconnect"},
 		{"within", func(s *script) { s.answer("transmit", NotTransacted); s.answer("end", RemovedCard) },
 			"begin transmit end end+reset disconnect release"},
+		{"within, and the driver calls it an answer", func(s *script) { s.silent = true; s.answer("end", RemovedCard) },
+			"begin transmit end end+reset disconnect release"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -30,6 +30,7 @@ type echo struct {
 	atr    []byte
 	resets atomic.Int32
 	mute   atomic.Bool
+	gone   atomic.Bool // it breaks off at the next command
 }
 
 func newEcho(historical byte) *echo {
@@ -48,6 +49,8 @@ func (e *echo) serve(conn net.Conn) {
 			e.resets.Add(1)
 		case len(message) == 1 && message[0] == 4:
 			answer = e.atr
+		case len(message) > 1 && e.gone.Load():
+			return
 		case len(message) > 1 && !e.mute.Load():
 			answer = append(message, 0x90, 0x00)
 		}

@@ -98,9 +98,8 @@ func (l *login) logIn() error {
 	if codeOf(err) == alreadyLoggedIn {
 		// By no one in this process, and no PIN was looked at. Without this one
 		// being right there is no signature.
-		if err = l.call("C_Logout", func() error { return l.lib.Logout(l.session) }); err == nil {
-			err = l.authenticate(p11.CKU_USER)
-		}
+		_ = l.call("C_Logout", func() error { return l.lib.Logout(l.session) })
+		err = l.authenticate(p11.CKU_USER)
 	}
 	l.in = err == nil
 	return err

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/cardea-agent/cardea/agent/visitortest"
 )
 
 // programs is the folder with the built agent and broker, which processes of
@@ -17,9 +19,7 @@ import (
 var programs string
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == visitorArg {
-		os.Exit(visit(os.Args[2:]))
-	}
+	visitortest.Main()
 	os.Exit(testMain(m))
 }
 

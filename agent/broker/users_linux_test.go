@@ -18,6 +18,7 @@ import (
 
 	"github.com/cardea-agent/cardea/agent/handover"
 	"github.com/cardea-agent/cardea/agent/loopback"
+	"github.com/cardea-agent/cardea/agent/visitortest"
 	"github.com/cardea-agent/cardea/pcsc/pcscdtest"
 	"github.com/cardea-agent/cardea/pcsc/virtual"
 )
@@ -133,7 +134,7 @@ func (m *machine) stopBroker(signal syscall.Signal) {
 type person struct {
 	m      *machine
 	uid    uint32
-	desk   desk
+	desk   visitortest.Desk
 	home   string
 	pcscd  string // its setting
 	agent  *exec.Cmd
@@ -150,7 +151,7 @@ func (m *machine) newPerson(uid uint32, name, pin string) *person {
 	if err := errors.Join(os.Mkdir(p.home, 0o700), os.Chown(p.home, int(uid), int(uid))); err != nil {
 		m.t.Fatal(err)
 	}
-	p.desk = desk{Holder: name, PIN: pin, Addresses: m.pages, Origin: origin}
+	p.desk = visitortest.Desk{Holder: name, PIN: pin, Addresses: m.pages, Origin: origin}
 	return p
 }
 
@@ -206,7 +207,7 @@ func (p *person) sitDown() {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.visits = exec.Command("/proc/self/exe", visitorArg, string(told)) //nolint:gosec // this program
+	p.visits = exec.Command("/proc/self/exe", visitortest.Arg, string(told)) //nolint:gosec // this program
 	p.visits.Env, p.visits.Stderr, p.visits.SysProcAttr = []string{"HOME=" + p.home}, p.m.log, p.credential()
 	if p.in, err = p.visits.StdinPipe(); err != nil {
 		t.Fatal(err)

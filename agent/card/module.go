@@ -1,6 +1,7 @@
 package card
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -105,6 +106,7 @@ func isPCSC(err error) bool {
 // of each PIN of a card.
 func (c *moduleCard) add(reader string, tokens []host.Token) {
 	c.pin = map[string]int{}
+	var others []*x509.Certificate // of no person
 	for _, t := range tokens {
 		c.onReader = c.onReader || t.Keypad
 		pin := len(c.left)
@@ -115,13 +117,22 @@ func (c *moduleCard) add(reader string, tokens []host.Token) {
 				c.log.Warn("a certificate of the card cannot be read", "reader", reader, "id", fmt.Sprintf("%X", k.ID), "err", err)
 				continue
 			}
-			if certificate.IsCA || slices.ContainsFunc(c.found, func(o signin.Key) bool { return o.Certificate.Equal(certificate) }) {
-				continue // not a person's, or seen through another token
+			if certificate.IsCA {
+				others = append(others, certificate)
+				continue
+			}
+			if slices.ContainsFunc(c.found, func(o signin.Key) bool { return o.Certificate.Equal(certificate) }) {
+				continue // seen through another token
 			}
 			key := c.key(reader, k, certificate)
 			c.found = append(c.found, key)
 			c.pin[key.ID] = pin
 		}
+	}
+	for i := range c.found {
+		c.found[i].Shared = slices.ContainsFunc(others, func(o *x509.Certificate) bool {
+			return bytes.Equal(o.RawSubjectPublicKeyInfo, c.found[i].Certificate.RawSubjectPublicKeyInfo)
+		})
 	}
 	c.orderPINs()
 }

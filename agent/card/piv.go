@@ -1,12 +1,14 @@
 package card
 
 import (
+	"bytes"
 	"context"
 	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/cardea-agent/cardea/agent/signin"
@@ -81,10 +83,21 @@ func (d pivDriver) card(reader string, connection *pcsc.Card, info piv.Card) *pi
 		}
 		c.found = append(c.found, signin.Key{
 			ID: slot.String(), Certificate: certificate, Algorithm: algorithm, For: keyPurposes[slot],
+			Shared: sharedWithin(info.Certificates, slot),
 		})
 		c.slots[slot.String()] = slot
 	}
 	return c
+}
+
+// sharedWithin reports whether a slot that signs for nobody has the same key.
+func sharedWithin(certificates map[piv.Slot]*x509.Certificate, slot piv.Slot) bool {
+	for other, c := range certificates {
+		if !slices.Contains(signingSlots, other) && bytes.Equal(c.RawSubjectPublicKeyInfo, certificates[slot].RawSubjectPublicKeyInfo) {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *pivCard) keys() []signin.Key   { return c.found }

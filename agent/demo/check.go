@@ -104,7 +104,7 @@ type step struct {
 
 // signInAndOut does and prints every step until one fails.
 func (v *visit) signInAndOut() error {
-	for _, s := range slices.Concat(v.signsIn(), v.locksAndEnds(), v.losesAndRenews()) {
+	for _, s := range slices.Concat(v.signsIn(), v.signsDocuments(), v.locksAndEnds(), v.losesAndRenews()) {
 		began := time.Now()
 		if err := s.do(); err != nil {
 			return fmt.Errorf("not ok: %s: %w", s.what, err)
@@ -132,6 +132,24 @@ func (v *visit) signsIn() []step {
 			return v.on(v.site, shown(open), reads("#who", "555000000001"))
 		}},
 	}
+}
+
+func (v *visit) signsDocuments() []step {
+	return []step{{"three documents are signed with one PIN, checked and kept", func() error {
+		err := v.on(v.site, chromedp.Click(chromedp.CSS("#documents")), shown(`body[data-standing="present"] #documents-here`))
+		for n := range 3 {
+			err = errors.Join(err, v.on(v.site, chromedp.Click(chromedp.CSS(fmt.Sprintf("#documents-here li:nth-child(%d) label", n+1)))))
+		}
+		if err = errors.Join(err, v.on(v.site, chromedp.Click(chromedp.CSS("#sign")))); err != nil {
+			return err
+		}
+		if err := errors.Join(v.askedTo(signin.ToShowCertificate), v.askedTo(signin.ToSign)); err != nil {
+			return err
+		}
+		return v.on(v.site,
+			shown(`#outcome[data-finding="met"]`), shown("#kept li:nth-child(3)"),
+			chromedp.Click(chromedp.CSS("#home")), shown(open))
+	}}}
 }
 
 func (v *visit) locksAndEnds() []step {

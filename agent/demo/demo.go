@@ -68,7 +68,7 @@ func newDemo(c config) (*demo, error) {
 
 // join makes the agent's configuration and the site.
 func (d *demo) join(c config, agentAt []net.Listener) error {
-	rules, err := policy.Parse(fmt.Appendf(nil, "[[origin]]\nurl = %q\n", d.origin))
+	rules, err := policy.Parse(fmt.Appendf(nil, "[[origin]]\nurl = %q\nrights = [\"authenticate\", \"sign\"]\n", d.origin))
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/mail"
 	"path/filepath"
+	"regexp"
 
 	"github.com/cardea-agent/cardea/pcsc/virtual"
 	"github.com/cardea-agent/cardea/web/portal"
@@ -51,12 +52,16 @@ var contacts = portal.Contacts{
 	MailDesk:           portal.Contact{Name: "Mail desk", Phone: "01632 960103", Email: "post@hospital.example"},
 }
 
+// signerID is the user id in the name of a signing certificate. A hospital's card
+// writes id_NAME there.
+var signerID = verify.CommonNameMatching(regexp.MustCompile(`([^_]+)(?:_.*)?`))
+
 // newSite makes the site with its people and their cards. Mails go into folder,
 // which the demo removes.
 func newSite(ctx context.Context, b *bench, origin string, agentPort int, folder string, log *slog.Logger) (http.Handler, func() error, error) {
 	ca := b.ca.Certificate.Subject
 	verifier, err := verify.New(verify.Config{
-		Origins: []string{origin}, Roots: b.ca.Pool(), NoExtendedUsage: true, UserID: verify.CommonName,
+		Origins: []string{origin}, Roots: b.ca.Pool(), NoExtendedUsage: true, UserID: verify.CommonName, DocumentUserID: signerID,
 		IssuerNames: map[string]string{ca.String(): ca.CommonName},
 		Revocation:  verify.Revocation{Mode: verify.RevocationHardFail, OCSP: true, OCSPURL: origin + ocspPath},
 	})

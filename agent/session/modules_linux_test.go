@@ -21,18 +21,16 @@ const (
 	moduleEnv = "CARDEA_TEST_SESSION_MODULE"
 )
 
-func init() {
-	cleanUp = pkcs11test.CleanUp
-	otherProcess = func() bool {
-		if len(os.Args) < 2 || os.Args[1] != role {
-			return false
-		}
-		if err := host.Serve([]string{os.Getenv(moduleEnv)}); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return true
+// isModuleHost does the work of a module's process, where this is one.
+func isModuleHost() bool {
+	if len(os.Args) < 2 || os.Args[1] != role {
+		return false
 	}
+	if err := host.Serve([]string{os.Getenv(moduleEnv)}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	return true
 }
 
 // newModuleWard is a ward whose card is spoken to through a module with faults.
@@ -62,7 +60,8 @@ modules = ["faulty"]
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWardWith(t, module.Slot, func(c *session.Config) { c.List, c.ModuleHost = list, command })
+	manager := virtual.NewManager()
+	w := newWardWith(t, manager, manager.AddReader(module.Slot), func(c *session.Config) { c.List, c.ModuleHost = list, command })
 	w.card = virtual.NewCard(w.ca, virtual.Foreign())
 	w.startTray()
 	return w, module

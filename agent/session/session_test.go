@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,7 +18,6 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
-	"go.uber.org/goleak"
 
 	"github.com/cardea-agent/cardea/agent/audit"
 	"github.com/cardea-agent/cardea/agent/loopback"
@@ -31,23 +29,6 @@ import (
 	"github.com/cardea-agent/cardea/pcsc"
 	"github.com/cardea-agent/cardea/pcsc/virtual"
 )
-
-// otherProcess is set where a test starts this test program again as another
-// process; it reports whether this is that process.
-var otherProcess = func() bool { return false }
-
-// cleanUp removes what the tests share.
-var cleanUp = func() {}
-
-func TestMain(m *testing.M) {
-	if otherProcess() {
-		return
-	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		cleanUp()
-		os.Exit(code)
-	}))
-}
 
 const (
 	origin  = "https://portal.example"
@@ -104,12 +85,17 @@ func (e *establishments) Establish() (pcsc.Context, error) {
 	return e.Driver.Establish()
 }
 
+// slot is where a card is put in.
+type slot interface {
+	Insert(card *virtual.Card)
+	Remove()
+}
+
 // ward is an agent with a virtual reader, a tray, and pages.
 type ward struct {
 	t       *testing.T
-	pcsc    *virtual.Manager
 	driver  *establishments
-	slot    *virtual.Reader
+	slot    slot
 	ca      *virtual.CA
 	card    *virtual.Card
 	tray    *signintest.Prompter
@@ -122,17 +108,21 @@ type ward struct {
 
 func newWard(t *testing.T) *ward {
 	t.Helper()
-	return newWardWith(t, "Reader 1", nil)
+	manager := virtual.NewManager()
+	return newWardOver(t, manager, manager.AddReader("Reader 1"))
 }
 
-func newWardWith(t *testing.T, reader string, change func(*session.Config)) *ward {
+func newWardOver(t *testing.T, driver pcsc.Driver, s slot) *ward {
+	t.Helper()
+	return newWardWith(t, driver, s, nil)
+}
+
+func newWardWith(t *testing.T, driver pcsc.Driver, s slot, change func(*session.Config)) *ward {
 	t.Helper()
 	w := &ward{
-		t: t, change: change, pcsc: virtual.NewManager(), ca: virtual.NewCA("Test CA"), tray: signintest.NewPrompter(),
-		socket: filepath.Join(t.TempDir(), "cardea", "prompt.sock"), address: "127.0.0.1:0", journal: &journal{},
+		t: t, driver: &establishments{Driver: driver}, slot: s, ca: virtual.NewCA("Test CA"), tray: signintest.NewPrompter(),
+		socket: filepath.Join(t.TempDir(), "cardea", "prompt.sock"), address: "127.0.0.1:0", journal: &journal{}, change: change,
 	}
-	w.driver = &establishments{Driver: w.pcsc}
-	w.slot = w.pcsc.AddReader(reader)
 	w.card = virtual.NewCard(w.ca, virtual.P256("Anna Example").With(func(p *virtual.Profile) { p.PIN = canary }))
 	w.start()
 	t.Cleanup(func() {

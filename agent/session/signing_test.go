@@ -13,7 +13,6 @@ import (
 
 	"github.com/cardea-agent/cardea/agent/protocol"
 	"github.com/cardea-agent/cardea/agent/signin"
-	"github.com/cardea-agent/cardea/pcsc/virtual"
 )
 
 // signingCertificate asks for it, with the person's yes.
@@ -94,61 +93,5 @@ func TestAPageHasDocumentsSignedWithOnePIN(t *testing.T) {
 	}
 	if !strings.Contains(w.journal.String(), `"items":250,"signed":250`) {
 		t.Error("the audit log does not say what was signed")
-	}
-}
-
-func TestACardPulledInABatchLeavesTheSignaturesBeforeIt(t *testing.T) {
-	w := newWard(t)
-	w.startTray()
-	w.slot.Insert(w.card)
-	p := w.open(signing)
-	certificate := w.signingCertificate(p)
-	digests, items := documents(5)
-	id := p.send("sign", protocol.SignParams{Certificate: base64.StdEncoding.EncodeToString(certificate.Raw), Hash: "SHA-256", Items: items})
-	a := w.asked()
-	w.card.Script(virtual.At(9, virtual.Remove)) // within the third document
-	a.Type(canary)
-	m := p.answer(id)
-	var r protocol.SignResult
-	if err := json.Unmarshal(m.Result, &r); err != nil || m.Error != nil {
-		t.Fatalf("%+v, %v", m.Error, err)
-	}
-	if n := len(r.Signatures); n == 0 || n == 5 || len(r.Failures) != 5-n {
-		t.Fatalf("%d signatures and %d failures", n, len(r.Failures))
-	}
-	for i, s := range r.Signatures {
-		verified(t, certificate, digests[i], s.Signature)
-	}
-	for _, f := range r.Failures {
-		if f.Code != string(signin.CodeCardRemoved) {
-			t.Errorf("%s was not signed because of %s", f.ID, f.Code)
-		}
-	}
-}
-
-func TestTheKeysOfSignInsAndOfDocumentsNeverStandInForEachOther(t *testing.T) {
-	w := newWard(t)
-	w.startTray()
-	// The certificates say the contrary of what the card keeps the keys for.
-	w.slot.Insert(virtual.NewCard(w.ca, virtual.P256("Anna Example").With(func(p *virtual.Profile) {
-		p.PIN = canary
-		p.Key(virtual.Authentication).Usage = x509.KeyUsageContentCommitment
-		p.Key(virtual.Signature).Usage = x509.KeyUsageDigitalSignature
-	})))
-	p := w.open(signing)
-	for method, params := range map[string]any{
-		"authenticate":          map[string]any{"nonce": nonce()},
-		"getSigningCertificate": map[string]any{},
-	} {
-		if m := p.call(method, params); m.code() != "noUsableCertificate" || m.Error.Data.Params["why"] != "wrongUsage" {
-			t.Errorf("%s: %+v", method, m)
-		}
-	}
-	w.slot.Insert(w.card)
-	_, items := documents(1)
-	if m := p.call("sign", protocol.SignParams{
-		Certificate: base64.StdEncoding.EncodeToString(w.card.Certificate(virtual.Authentication).Raw), Hash: "SHA-256", Items: items,
-	}); m.code() != "noUsableCertificate" || m.Error.Data.Params["why"] != "wrongUsage" {
-		t.Errorf("sign with the key of sign-ins: %+v", m)
 	}
 }

@@ -82,12 +82,17 @@ func (s *Service) explain(err error, j job, snapshot Snapshot) error {
 
 // excluded names the rule by which a key does not serve a job.
 func (s *Service) excluded(j job, k Key, keys []Key) string {
+	const twin = "another certificate of the card has the same key"
 	if j.purpose == ToSignIn || j.purpose == ToResume {
-		return s.Rules.Excluded(k, time.Now())
+		rule := s.Rules.Excluded(k, time.Now())
+		if rule == "" && isForDocuments(k, keys) {
+			rule = twin
+		}
+		return rule
 	}
 	rule := s.Rules.ExcludedFromSigning(k, time.Now())
-	if rule == "" && shared(k, keys) {
-		rule = "another certificate of the card has the same key"
+	if rule == "" && isShared(k, keys) {
+		rule = twin
 	}
 	return rule
 }

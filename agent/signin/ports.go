@@ -78,6 +78,8 @@ type Key struct {
 	// For is what the card's own structure keeps the key for. Empty where only
 	// the certificate tells.
 	For KeyPurpose
+	// Shared: a certificate of the card that is no Key has the same public key.
+	Shared bool
 }
 
 // KeyPurpose is what a key is for.

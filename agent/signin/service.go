@@ -146,6 +146,9 @@ func (s *Service) usable(keys []Key) (usable []Key, why Why) {
 	why = WhyNone
 	for _, k := range keys {
 		ok, reason := s.Rules.Usable(k, time.Now())
+		if ok && isForDocuments(k, keys) {
+			ok, reason = false, WhyBothUsages
+		}
 		switch {
 		case ok:
 			usable = append(usable, k)
@@ -161,7 +164,16 @@ func (s *Service) usable(keys []Key) (usable []Key, why Why) {
 	return usable, why
 }
 
-func binds(k Key) bool { return k.Certificate.KeyUsage&x509.KeyUsageContentCommitment != 0 }
+// isForDocuments reports whether a key has two certificates and is, by one of
+// them, the card's key for documents.
+func isForDocuments(k Key, keys []Key) bool {
+	return slices.ContainsFunc(keys, func(o Key) bool { return k.isTwin(o) && (binds(k) || binds(o)) })
+}
+
+// binds reports whether a key is for documents, by its certificate or its card.
+func binds(k Key) bool {
+	return k.For == ForSignatures || k.Certificate.KeyUsage&x509.KeyUsageContentCommitment != 0
+}
 
 func (s *Service) record(j job, p proof, err error) {
 	e := Event{What: j.what, Origin: j.origin, Certificate: p.key.Certificate, Outcome: OutcomeOK, Items: j.items}

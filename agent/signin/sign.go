@@ -118,7 +118,7 @@ func (s *Service) signing(keys []Key) (signing []Key, why Why) {
 	why = WhyNone
 	for _, k := range keys {
 		ok, reason := s.Rules.MaySign(k, time.Now())
-		if ok && shared(k, keys) {
+		if ok && isShared(k, keys) {
 			ok, reason = false, WhyBothUsages
 		}
 		switch {
@@ -149,8 +149,10 @@ func (s *Service) signingBy(keys []Key, certificate []byte) ([]Key, Why) {
 	return nil, why
 }
 
-func shared(k Key, keys []Key) bool {
-	return slices.ContainsFunc(keys, func(o Key) bool {
-		return o.ID != k.ID && bytes.Equal(o.Certificate.RawSubjectPublicKeyInfo, k.Certificate.RawSubjectPublicKeyInfo)
-	})
+// isShared reports whether another certificate of the card is of the same key.
+func isShared(k Key, keys []Key) bool { return k.Shared || slices.ContainsFunc(keys, k.isTwin) }
+
+// isTwin reports whether another certificate of the same card is of the same key.
+func (k Key) isTwin(o Key) bool {
+	return o.ID != k.ID && bytes.Equal(o.Certificate.RawSubjectPublicKeyInfo, k.Certificate.RawSubjectPublicKeyInfo)
 }

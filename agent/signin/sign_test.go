@@ -270,6 +270,43 @@ func TestAKeyThatCouldSignInSignsNoDocument(t *testing.T) {
 	}
 }
 
+func TestTheKeyForDocumentsSignsNobodyIn(t *testing.T) {
+	for name, c := range map[string]struct {
+		usage, twin x509.KeyUsage
+		why         signin.Why
+	}{
+		"also of the other one":  {x509.KeyUsageDigitalSignature, x509.KeyUsageContentCommitment, signin.WhyBothUsages},
+		"also of one with both":  {x509.KeyUsageDigitalSignature, x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment, signin.WhyBothUsages},
+		"two for signing people": {x509.KeyUsageDigitalSignature, x509.KeyUsageDigitalSignature, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(b *bench) {
+				b.card = signintest.NewCardFor(t, "Anna", c.usage)
+				b.card.AddTwin(t, c.twin)
+				b.cards.Insert(b.card)
+				calls := b.card.Calls()
+				ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)
+				defer cancel()
+				done := make(chan error)
+				go func() {
+					_, err := b.Authenticate(ctx, signin.Request{Origin: origin, Nonce: "nonce"}, func(signin.Progress) {})
+					done <- err
+				}()
+				if c.why == "" {
+					cancel() // it was asked for the PIN, or which of the two
+				}
+				e, ok := errors.AsType[*signin.Error](<-done)
+				if !ok || c.why != "" && (e.Code != signin.CodeNoUsableCertificate || e.Why != c.why || b.card.Calls() != calls) {
+					t.Errorf("got %v", e)
+				}
+				if c.why == "" && e.Code == signin.CodeNoUsableCertificate {
+					t.Errorf("a card without a key for documents: %v", e)
+				}
+			})
+		})
+	}
+}
+
 func TestASigningCertificateIsShownAfterAYesAlone(t *testing.T) {
 	run(t, func(b *bench) {
 		b.card = signintest.NewCardFor(t, "Anna", x509.KeyUsageContentCommitment)

@@ -18,17 +18,22 @@ import (
 // files are the files of the Linux packages, with their modes as ls prints
 // them. All belong to root.
 var files = map[string]string{
-	"/usr/bin/cardea-agent":                       "-rwxr-xr-x",
-	"/usr/bin/cardea-tray":                        "-rwxr-xr-x",
-	"/usr/lib/systemd/user/cardea-agent.service":  "-rw-r--r--",
-	"/etc/xdg/autostart/cardea-tray.desktop":      "-rw-r--r--",
-	"/usr/share/applications/cardea-tray.desktop": "-rw-r--r--",
-	"/etc/cardea/policy.toml":                     "-rw-r--r--",
-	"/usr/share/doc/cardea/policy.sample.toml":    "-rw-r--r--",
-	"/usr/share/doc/cardea/user.md":               "-rw-r--r--",
-	"/usr/share/doc/cardea/admin.md":              "-rw-r--r--",
-	"/usr/share/doc/cardea/errors.md":             "-rw-r--r--",
-	"/usr/share/doc/cardea/copyright":             "-rw-r--r--",
+	"/usr/bin/cardea-agent":                         "-rwxr-xr-x",
+	"/usr/bin/cardea-broker":                        "-rwxr-xr-x",
+	"/usr/lib/systemd/system/cardea-broker.service": "-rw-r--r--",
+	"/usr/lib/systemd/system/cardea-broker.socket":  "-rw-r--r--",
+	"/usr/lib/sysusers.d/cardea.conf":               "-rw-r--r--",
+	"/usr/share/doc/cardea/pcscd.rules":             "-rw-r--r--",
+	"/usr/bin/cardea-tray":                          "-rwxr-xr-x",
+	"/usr/lib/systemd/user/cardea-agent.service":    "-rw-r--r--",
+	"/etc/xdg/autostart/cardea-tray.desktop":        "-rw-r--r--",
+	"/usr/share/applications/cardea-tray.desktop":   "-rw-r--r--",
+	"/etc/cardea/policy.toml":                       "-rw-r--r--",
+	"/usr/share/doc/cardea/policy.sample.toml":      "-rw-r--r--",
+	"/usr/share/doc/cardea/user.md":                 "-rw-r--r--",
+	"/usr/share/doc/cardea/admin.md":                "-rw-r--r--",
+	"/usr/share/doc/cardea/errors.md":               "-rw-r--r--",
+	"/usr/share/doc/cardea/copyright":               "-rw-r--r--",
 }
 
 // Both package managers order a version such as 1.0~rc1 before 1.0.
@@ -60,6 +65,7 @@ func TestADebHoldsTheProgramsAndNothingElse(t *testing.T) {
 	output(t, "dpkg-deb", "--control", deb, control)
 	same(t, filepath.Join(control, "postinst"), "../linux/postinstall.sh")
 	same(t, filepath.Join(control, "prerm"), "../linux/preremove.sh")
+	same(t, filepath.Join(control, "postrm"), "../linux/postremove.sh")
 	if got := read(t, filepath.Join(control, "conffiles")); got != "/etc/cardea/policy.toml\n" {
 		t.Errorf("conffiles are %q, want the policy alone", got)
 	}
@@ -96,7 +102,7 @@ func TestAnRPMHoldsTheProgramsAndNothingElse(t *testing.T) {
 		t.Errorf("configuration files are %q, want the policy alone", got)
 	}
 	scripts := output(t, "rpm", "--query", "--package", "--scripts", rpm)
-	for _, file := range []string{"../linux/postinstall.sh", "../linux/preremove.sh"} {
+	for _, file := range []string{"../linux/postinstall.sh", "../linux/preremove.sh", "../linux/postremove.sh"} {
 		if !strings.Contains(scripts, strings.TrimSpace(read(t, file))) {
 			t.Errorf("its scripts do not hold %s", file)
 		}

@@ -89,7 +89,12 @@ func (c *Card) makeKey(k Key) *cardKey {
 	if k.Issuer == nil {
 		k.Issuer = c.ca
 	}
-	made := &cardKey{Key: k, private: k.Issuer.newKey(k.Algorithm)}
+	made := &cardKey{Key: k}
+	if k.SameAs != 0 {
+		made.private = c.keys[k.SameAs].private // a panic is the profile's mistake
+	} else {
+		made.private = k.Issuer.newKey(k.Algorithm)
+	}
 	made.certificate = k.Issuer.issue(k, made.private.Public())
 	return made
 }

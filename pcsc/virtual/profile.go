@@ -71,6 +71,9 @@ type Key struct {
 	Issuer        *CA       // the CA given to NewCard when nil
 	Compressed    bool      // the certificate is stored gzip-compressed (CertInfo 01)
 	NoCertificate bool      // the key is there, the certificate is not
+	// SameAs is the slot of an earlier key of the profile whose private key this
+	// one has as well: two certificates of one key. None when zero.
+	SameAs KeySlot
 }
 
 // Quirks are ways in which real cards differ from the standard or use a choice

@@ -14,14 +14,16 @@
 // so the parent knows where it hangs, and has its deadline begin anew.
 //
 // One process sees the PIN: the one that signs, once it has found the token and
-// nothing but the PIN is missing. It is killed before Sign returns. The parent
+// nothing but the PIN is missing. It is killed before Sign returns, and does
+// nothing else. The parent
 // writes the PIN straight from the caller's buffer; the child reads it into
 // memory that is not swapped and wipes it. The binding and the module have
 // copies, which end with the process. A process that waits in reserve has the
 // module loaded but not initialised, so it holds no card.
 //
 // A child dies with its parent: on Linux by the parent-death signal, on Windows
-// by a job object, and everywhere by the end of its input. On Linux it cannot
+// by a job object, on macOS by looking who its parent is, and everywhere by the
+// end of its input. On Linux it cannot
 // gain privileges, reserves no more than a gigabyte, and opens no internet
 // sockets unless Config allows them; other systems have no such means that a
 // program could use on itself. Core dumps are for the caller of Serve to turn

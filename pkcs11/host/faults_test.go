@@ -151,6 +151,7 @@ func TestWhatAModulePrintsSpoilsNothing(t *testing.T) {
 	if n := faulty.Count(t, "took a byte of the parent's"); n != 0 {
 		t.Error("the module read from the parent's pipe")
 	}
+	h.Close()
 	text := log.String()
 	if !strings.Contains(text, "a module that says what it does") || !strings.Contains(text, "is not kept") {
 		t.Errorf("log: %.200s", text)
@@ -177,6 +178,7 @@ func TestThePINIsNeverLoggedThoughTheModulePrintsIt(t *testing.T) {
 			t.Error("the PIN is in the error")
 		}
 	}
+	h.Close()
 	// That it is not in the log is checked for every Host of these tests.
 	if !strings.Contains(log.String(), "is not kept") {
 		t.Errorf("the module printed nothing:\n%s", log)

@@ -197,7 +197,7 @@ func FuzzHear(f *testing.F) {
 			process: &process{in: null, output: &output{}},
 			sign:    &SignRequest{PIN: []byte("271828"), Batch: pkcs11.Batch{Digests: make([][]byte, 2)}},
 		}
-		defer o.process.ongoing.Wait()
+		defer o.process.sending.Wait()
 		asked, signed := 0, 0
 		o.sign.Signed = func(int, []byte) { signed++ }
 		for r := bytes.NewReader(in); ; {

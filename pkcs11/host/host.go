@@ -15,10 +15,11 @@ import (
 // a card that was swapped can matter. Its methods may be called from several
 // goroutines at once; that no two use one card is for the caller to see to.
 //
-// A process is killed and waited for before the method returns that used it,
-// so that nothing of the module is at the card any more. One that got a PIN is
-// never used for anything else. The next one is started in advance, has the
-// module loaded but not initialised, and ends after SpareFor.
+// A process is killed before the method returns that used it. One that failed is
+// waited for as well, so that nothing of the module is at the card any more;
+// another has finalised the module. One that got a PIN is never used for anything
+// else. The next one is started in advance, has the module loaded but not
+// initialised, and ends after SpareFor.
 //
 // After Sign the caller has the card forget the PIN over PC/SC: C_Logout does
 // not do it with all modules, and a process that was killed did not get that
@@ -87,8 +88,8 @@ func (h *Host) Token(ctx context.Context, reader string, certificate []byte) (To
 // SignRequest asks for signatures with one log-in.
 type SignRequest struct {
 	pkcs11.Batch
-	// PIN is the caller's to wipe when Sign has returned. It must be nil where
-	// the token has a Keypad, and only there.
+	// PIN is the caller's to wipe when Sign has returned. It is not used where
+	// the token has a Keypad; elsewhere none at all is ErrPINForm.
 	PIN []byte
 	// Signed, if set, is told each signature as it is made, by its place in
 	// Digests. It must not wait, and is not called once Sign has returned.
@@ -100,16 +101,17 @@ type SignRequest struct {
 
 // Sign finds the token with the certificate, logs in, signs the digests in
 // order, and logs out, as one operation. It returns the signatures that were
-// made, also beside an error.
+// made, also beside an error. Of a long batch those of the last half millisecond
+// before a crash may be lost.
 //
 // The PIN is given to the process only when all that can be checked without it
 // was: the token and its certificate are there, the tries are neither locked nor
 // (without leave) at the last one, and the mechanism is known. Nothing is tried
-// again after that. An operation that fails before, because a process died, is
-// tried once more with a new process.
+// again. Only a process that had died in reserve is replaced.
 //
 // The end of ctx stops the batch before the next item. A function of the module
 // that is under way is given a second to end; on a keypad it is ended at once.
+// The card may hold the PIN for verified then.
 func (h *Host) Sign(ctx context.Context, r SignRequest) ([][]byte, error) {
 	if err := r.Check(); err != nil {
 		return nil, err

@@ -193,6 +193,41 @@ func TestAKeyThatInsistsHasThePINForEachSignature(t *testing.T) {
 	}
 }
 
+func TestAKeyThatInsistsWithoutTellingHasThePINAsWell(t *testing.T) {
+	token := pkcs11test.New(t, pkcs11test.Insistent)
+	faulty := pkcs11test.NewFaulty(t, token)
+	faulty.Always(t, "hides that a key insists", 0)
+	h, _ := newHost(t, &faulty.Token)
+	r := request(token, 0, 3)
+	signatures, err := h.Sign(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verify(t, r, signatures, 3)
+	if n := faulty.Count(t, "for one signature"); n != 3 {
+		t.Errorf("the PIN was given %d times for one signature, want 3", n)
+	}
+}
+
+func TestALogInOfOthersIsNotTakenForThePIN(t *testing.T) {
+	token := pkcs11test.New(t, pkcs11test.P256)
+	faulty := pkcs11test.NewFaulty(t, token)
+	h, _ := newHost(t, &faulty.Token)
+	r := request(token, 0, 1)
+	r.PIN = []byte("314159")
+	faulty.At(t, 1, "login result", 0x100) // CKR_USER_ALREADY_LOGGED_IN
+	if signatures, err := h.Sign(t.Context(), r); !errors.Is(err, host.ErrPINIncorrect) || len(signatures) > 0 {
+		t.Errorf("a wrong PIN: %d signatures, %v", len(signatures), err)
+	}
+	faulty.At(t, 1, "login result", 0x100)
+	signs(t, h, &faulty.Token)
+	faulty.Always(t, "login result", 0x100)
+	signatures, err := h.Sign(t.Context(), request(token, 0, 1))
+	if !errors.Is(err, host.Code(0x100)) || len(signatures) > 0 {
+		t.Errorf("%d signatures, %v", len(signatures), err)
+	}
+}
+
 func TestABatchStopsAtTheFirstRefusal(t *testing.T) {
 	token := pkcs11test.New(t, pkcs11test.P256)
 	faulty := pkcs11test.NewFaulty(t, token)

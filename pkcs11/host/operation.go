@@ -22,6 +22,7 @@ type operation struct {
 	stopping   bool // ctx has ended
 	answered   bool // the child did more than load the module
 	ended      bool // result is there, and what follows adds nothing
+	left       bool // the module was finalized
 	result     result
 	signatures [][]byte
 }
@@ -51,7 +52,7 @@ func (h *Host) do(ctx context.Context, o *operation, k kind, request any) error 
 		}
 		o.process, o.limits, o.call = p, h.config, ""
 		err = o.run(ctx, k, request)
-		p.end()
+		h.finish(p, o.left)
 		failure, failed := errors.AsType[*Failure](err)
 		if !failed {
 			return err
@@ -167,7 +168,7 @@ func (o *operation) hear(f frame, k kind, request any) (done bool, err error) {
 		}
 		o.ended = err == nil
 	case kindBye:
-		if o.ended {
+		if o.left = o.ended; o.left {
 			return true, nil
 		}
 		err = fmt.Errorf("%w: no result", errFrame)

@@ -21,7 +21,7 @@ type output struct {
 
 // The limits of what is logged of one process, in bytes.
 const (
-	maxOutput = 4 << 10
+	maxOutput = 2 << 10
 	maxLine   = 512
 )
 

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bufio"
 	"errors"
 	"io"
 	"os"
@@ -24,18 +25,22 @@ type process struct {
 
 	quit    chan struct{}  // closed by end
 	writes  sync.Mutex     // held while a frame goes in
-	ongoing sync.WaitGroup // writes, and those who read what comes out
+	sending sync.WaitGroup // those who write frames
+	ongoing sync.WaitGroup // those who read what comes out
 }
 
 // start starts a child. It has not loaded the module when start returns.
 func start(c Config) (*process, error) {
-	args := append(append([]string{}, c.Command[1:]...), c.arguments()...)
-	cmd := exec.Command(c.Command[0], args...) //nolint:gosec // the agent's own program
-	cmd.Env = c.Env
-	if cmd.Env == nil {
-		cmd.Env = os.Environ()
+	if len(c.Command) == 0 {
+		return nil, errors.New("no program is named that could load it")
 	}
-	cmd.Env = append(slices.Clip(cmd.Env), "GOTRACEBACK=none") // nor a core file, where it would be "crash"
+	cmd := exec.Command(c.Command[0], slices.Concat(c.Command[1:], c.arguments())...) //nolint:gosec // the agent's own program
+	env := c.Env
+	if env == nil {
+		env = os.Environ()
+	}
+	// With "crash" there it would make a core file.
+	cmd.Env = slices.Concat(env, []string{"GOTRACEBACK=none"})
 	cmd.Dir = safeFolder()
 	p := &process{
 		frames: make(chan frame, 1), exited: make(chan struct{}), quit: make(chan struct{}),
@@ -112,8 +117,9 @@ func (p *process) run(cmd *exec.Cmd) error {
 // read hands on what the child says, until it ends.
 func (p *process) read() {
 	defer close(p.frames)
+	buffered := bufio.NewReader(p.out) // no PIN comes from there
 	for {
-		f, err := readFrame(p.out, func(size int) []byte { return make([]byte, size) })
+		f, err := readFrame(buffered, func(size int) []byte { return make([]byte, size) })
 		if err != nil {
 			p.broken = err
 			return
@@ -130,9 +136,9 @@ func (p *process) read() {
 // write sends a frame without waiting for the child to read it. Frames that are
 // under way at once may change places.
 func (p *process) write(f func(io.Writer) error) {
-	p.ongoing.Add(1)
+	p.sending.Add(1)
 	go func() {
-		defer p.ongoing.Done()
+		defer p.sending.Done()
 		p.writes.Lock()
 		defer p.writes.Unlock()
 		_ = f(p.in) // a child that does not read will not answer
@@ -153,9 +159,17 @@ func (p *process) dead() bool {
 // of a broken driver takes longer, and no one can do anything about it.
 const patience = 5 * time.Second
 
+// kill kills the child. No frame goes in any more when it returns, so a PIN is
+// its caller's again.
+func (p *process) kill() {
+	_ = p.os.Kill() // it may have ended
+	p.in.Close()
+	p.sending.Wait()
+}
+
 // end kills the child and returns when nothing of it is left.
 func (p *process) end() {
-	_ = p.os.Kill() // it may have ended
+	p.kill()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {

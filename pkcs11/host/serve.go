@@ -31,28 +31,27 @@ func Serve(args []string) error {
 	if len(args) != 1 || !filepath.IsAbs(args[0]) {
 		return fmt.Errorf("the absolute path of one module is needed, not %q", args)
 	}
+	go watchParent()
 	// The module's one thread. It is never unlocked.
 	runtime.LockOSThread()
 	in, out, err := takeStdio()
 	if err != nil {
 		return err
 	}
-	c := &child{out: out, requests: make(chan frame, 1), pins: make(chan frame, 1)}
+	c := &child{out: sender{to: out}, pins: make(chan frame, 1)}
 	if err := confinement.apply(); err != nil {
-		c.send(writeJSON(out, kindReady, ready{Version: protocolVersion, Refusal: err.Error()}))
+		c.out.sendJSON(kindReady, ready{Version: protocolVersion, Refusal: err.Error()})
 		return err
 	}
-	go c.listen(in)
-	return c.serve(args[0])
+	return c.serve(args[0], in)
 }
 
 // child is the state of the process.
 type child struct {
-	out      io.Writer
-	requests chan frame
-	pins     chan frame
-	stopped  atomic.Bool // by the parent
-	module   *pkcs11.Module
+	out     sender
+	pins    chan frame
+	stopped atomic.Bool // by the parent
+	module  *pkcs11.Module
 
 	// quiet is set after the first signature of a batch: then each signature
 	// says that the module goes on, and a frame for each of its functions would
@@ -68,21 +67,17 @@ func (c *child) listen(in io.Reader) {
 		if err != nil {
 			leave(err)
 		}
-		to := c.requests
 		switch f.kind {
 		case kindCancel:
 			c.stopped.Store(true)
-			continue
-		case kindTokens, kindToken, kindSign:
 		case kindPIN:
-			to = c.pins
+			select {
+			case c.pins <- f:
+			default:
+				leave(fmt.Errorf("%w: a second PIN", errFrame))
+			}
 		default:
 			leave(fmt.Errorf("%w: %s from the parent", errFrame, f.kind))
-		}
-		select {
-		case to <- f:
-		default:
-			leave(fmt.Errorf("%w: a second %s", errFrame, f.kind))
 		}
 	}
 }
@@ -96,47 +91,77 @@ func leave(err error) {
 	os.Exit(1)
 }
 
-// send ends the process if a frame could not be sent.
-func (c *child) send(err error) {
-	if err != nil {
-		leave(err)
-	}
-}
-
 func (c *child) calling(call string) {
 	if !c.quiet {
-		c.send(writeFrame(c.out, kindCall, []byte(call)))
+		c.out.send(kindCall, []byte(call))
 	}
 }
 
-func (c *child) serve(file string) error {
+func (c *child) serve(file string, in io.Reader) error {
 	module, err := pkcs11.Open(file, c.calling)
 	r := ready{Version: protocolVersion}
 	if err != nil {
 		r.Refusal = err.Error()
 	}
-	c.send(writeJSON(c.out, kindReady, r))
+	c.out.sendJSON(kindReady, r)
 	if err != nil {
 		return err
 	}
 	c.module = module
-	request := <-c.requests
-	if err := module.Initialize(); err != nil {
-		c.ended(nil, err)
-		c.send(writeFrame(c.out, kindBye, nil))
-		return nil
+	warmUp()
+	request, err := c.await(in)
+	if err != nil {
+		leave(err)
 	}
+	go c.listen(in)
+	c.work(request)
+	c.out.send(kindBye, nil)
+	return nil
+}
+
+// await reads the request, on the module's own thread: to wake it from another
+// one takes as long as a signature. The parent may be quicker to cancel.
+func (c *child) await(in io.Reader) (frame, error) {
+	for {
+		f, err := readFrame(in, newSecret)
+		if err != nil || f.kind != kindCancel {
+			return f, err
+		}
+		c.stopped.Store(true)
+	}
+}
+
+// work does what is asked for.
+func (c *child) work(request frame) {
+	if err := c.module.Initialize(); err != nil {
+		c.ended(nil, err)
+		return
+	}
+	var err error
 	switch request.kind {
 	case kindTokens:
-		c.tokens(request)
+		err = c.tokens(request)
 	case kindToken:
-		c.token(request)
+		err = c.token(request)
 	case kindSign:
-		c.sign(request)
+		err = c.sign(request)
+	default:
+		err = fmt.Errorf("%w: %s from the parent", errFrame, request.kind)
 	}
-	_ = module.Finalize() // the process ends with it
-	c.send(writeFrame(c.out, kindBye, nil))
-	return nil
+	if err != nil {
+		leave(err)
+	}
+	_ = c.module.Finalize() // the process ends with it
+}
+
+// warmUp reads and writes a message once. The first time takes a third of a
+// millisecond, and a process in reserve has that time.
+func warmUp() {
+	body, err := json.Marshal(pkcs11.Batch{})
+	if err == nil {
+		_ = frame{body: body}.decode(&pkcs11.Batch{}) // our own
+	}
+	_, _ = json.Marshal(result{Error: &refusal{}})
 }
 
 // ended tells the outcome.
@@ -146,34 +171,42 @@ func (c *child) ended(tokens []Token, err error) {
 	if fault == nil && len(body) > maxBody {
 		body, fault = json.Marshal(result{Error: refusalOf(errors.New("the tokens hold more than can be told"))})
 	}
-	if fault == nil {
-		fault = writeFrame(c.out, kindResult, body)
+	if fault != nil {
+		leave(fault)
 	}
-	c.send(fault)
+	c.out.send(kindResult, body)
 }
 
-func (c *child) tokens(f frame) {
+func (c *child) tokens(f frame) error {
 	var r tokensRequest
-	c.send(f.decode(&r))
+	if err := f.decode(&r); err != nil {
+		return err
+	}
 	tokens, err := c.module.Tokens(r.Reader)
 	c.ended(tokens, err)
+	return nil
 }
 
-func (c *child) token(f frame) {
+func (c *child) token(f frame) error {
 	var r tokenRequest
-	c.send(f.decode(&r))
+	if err := f.decode(&r); err != nil {
+		return err
+	}
 	token, err := c.module.Token(r.Reader, r.Certificate)
 	c.ended([]Token{token}, err)
+	return nil
 }
 
-func (c *child) sign(f frame) {
+func (c *child) sign(f frame) error {
 	var r pkcs11.Batch
-	c.send(f.decode(&r))
+	if err := f.decode(&r); err != nil {
+		return err
+	}
 	var pin []byte
 	defer func() { wipe(pin) }()
-	_ = c.module.Sign(r, pkcs11.Signing{
+	_ = c.module.Sign(r, pkcs11.Signing{ // Ended has the error
 		PIN: func() ([]byte, error) {
-			c.send(writeFrame(c.out, kindAskPIN, nil))
+			c.out.send(kindAskPIN, nil)
 			pin = (<-c.pins).body
 			return pin, nil
 		},
@@ -182,7 +215,7 @@ func (c *child) sign(f frame) {
 			if awaited {
 				k = kindKeypad
 			}
-			c.send(writeFrame(c.out, k, nil))
+			c.out.send(k, nil)
 		},
 		Next: func() error {
 			if c.stopped.Load() {
@@ -191,9 +224,10 @@ func (c *child) sign(f frame) {
 			return nil
 		},
 		Signed: func(signature []byte) {
-			c.send(writeFrame(c.out, kindSigned, signature))
+			c.out.signed(signature)
 			c.quiet = true
 		},
 		Ended: func(err error) { c.ended(nil, err) },
 	})
+	return nil
 }

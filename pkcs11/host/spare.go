@@ -38,6 +38,21 @@ func (h *Host) takeSpareLocked() *process {
 	return p
 }
 
+// finish kills a process. One that did not let go of the cards is waited for;
+// the end of another takes as long as a signature, and nobody need wait for it.
+func (h *Host) finish(p *process, left bool) {
+	if !left {
+		p.end()
+		return
+	}
+	p.kill()
+	h.working.Add(1) // the caller's operation still counts
+	go func() {
+		defer h.working.Done()
+		p.end()
+	}()
+}
+
 // prepare starts the spare process, if there is none.
 func (h *Host) prepare() {
 	var dead *process

@@ -29,7 +29,7 @@ var source string
 //     whose person is Key
 //   - of the log-in: "prints the PIN", and "login result" with a code
 //   - of the signature: "sign result" with a code, "signature length"
-//   - "slot count" and "certificate length"
+//   - "slot count", "certificate length", "hides that a key insists"
 type Faulty struct {
 	Token
 	faults string

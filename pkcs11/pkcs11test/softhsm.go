@@ -206,7 +206,7 @@ func (k *Token) tool(t testing.TB, args ...string) {
 func (k *Token) run(t testing.TB, name string, args ...string) {
 	t.Helper()
 	need(t, name)
-	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd := exec.CommandContext(t.Context(), name, args...) //nolint:gosec // the names are above
 	cmd.Env = k.Environ()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%s %q: %v\n%s", name, args, err, out)

@@ -73,7 +73,7 @@ func atoi(port string) (n int) {
 func (s *scene) startAgent() {
 	s.t.Helper()
 	policy := filepath.Join(s.t.TempDir(), "policy.toml")
-	text := fmt.Sprintf("[removal]\naction = \"lock\"\ngrace = \"10m\"\n[[origin]]\nurl = %q\n", origin(listedName, s.site))
+	text := fmt.Sprintf("[removal]\naction = \"lock\"\ngrace = \"10m\"\n[[origin]]\nurl = %q\nrights = [\"authenticate\", \"sign\"]\n", origin(listedName, s.site))
 	if err := os.WriteFile(policy, []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}

@@ -96,6 +96,7 @@ var whoHelps = map[code]protocol.Who{
 	code(accounts.CodeCardTaken):              protocol.WhoAdmin,
 	code(accounts.CodeCardAlreadyRegistered):  protocol.WhoUser,
 	code(accounts.CodeCardNotFound):           protocol.WhoUser,
+	code(accounts.CodeSignatureNotFound):      protocol.WhoUser,
 	code(accounts.CodeUserNotFound):           protocol.WhoUser,
 	code(accounts.CodeEmailTaken):             whoMail,
 	code(accounts.CodeFieldInvalid):           protocol.WhoUser,

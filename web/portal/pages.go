@@ -162,7 +162,7 @@ func statusOf(err error) int {
 		return http.StatusInternalServerError
 	case codeSignedOut, code(accounts.CodeSessionExpired):
 		return http.StatusUnauthorized
-	case codePageNotFound, code(accounts.CodeCardNotFound), code(accounts.CodeUserNotFound):
+	case codePageNotFound, code(accounts.CodeCardNotFound), code(accounts.CodeUserNotFound), code(accounts.CodeSignatureNotFound):
 		return http.StatusNotFound
 	case codeTooManyRequests, code(accounts.CodeTooManyAttempts):
 		return http.StatusTooManyRequests
@@ -242,7 +242,7 @@ func parsePages(all map[texts.Language]texts.Texts) map[texts.Language]map[strin
 	for l, t := range all {
 		pages[l] = map[string]*template.Template{}
 		layout := template.Must(template.New("").Funcs(template.FuncMap{
-			"t": t.T, "date": date(t), "moment": moment(t), "tab": newTab,
+			"t": t.T, "date": date(t), "moment": moment(t), "tab": newTab, "size": size(t),
 		}).ParseFS(files, "templates/layout.html"))
 		for _, name := range names {
 			if base := strings.TrimSuffix(path.Base(name), ".html"); base != "layout" {
@@ -266,6 +266,24 @@ func moment(t texts.Texts) func(time.Time) (string, error) {
 	return func(at time.Time) (string, error) {
 		day, err := date(t)(at.Local())
 		return day + ", " + at.Local().Format("15:04"), err
+	}
+}
+
+// size writes how long a document is, in the unit that suits it.
+func size(t texts.Texts) func(int64) (string, error) {
+	return func(bytes int64) (string, error) {
+		unit, n := "bytes", float64(bytes)
+		for _, larger := range []string{"kB", "MB", "GB"} {
+			if n < 1000 {
+				break
+			}
+			unit, n = larger, n/1000
+		}
+		digits := 1
+		if unit == "bytes" || n >= 100 {
+			digits = 0
+		}
+		return t.T("size."+unit, "n", strings.TrimSuffix(strconv.FormatFloat(n, 'f', digits, 64), ".0"))
 	}
 }
 

@@ -1,6 +1,7 @@
 // Package portal is a sign-in site for smartcards, for an organisation to use
 // or to read: people sign in with their card or with e-mail address and
-// password, register their cards, see and remove them; the helpdesk helps.
+// password, register their cards, see and remove them, and sign documents; the
+// helpdesk helps.
 //
 // It shows how the pieces meet: web/client in the page, web/verify on the
 // server, and sessions of the site's own in between. Its rooms are store, which
@@ -93,6 +94,7 @@ func New(c Config) http.Handler {
 	p.signInRoutes(mux)
 	p.homeRoutes(mux)
 	p.cardsRoutes(mux)
+	p.documentsRoutes(mux)
 	p.confirmRoutes(mux)
 	p.helpdeskRoutes(mux)
 	p.registerRoutes(mux)

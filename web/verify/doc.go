@@ -24,8 +24,9 @@
 // last: the network is asked about certificates of trusted issuers only, at
 // addresses from the configuration or from such a certificate.
 //
-// VerifyDocument checks the binding signature of a document, by rules of its own:
-// no key may serve both.
+// VerifyDocument checks the binding signature of a document, and VerifyDigest
+// that of a document which the site does not have, by rules of their own: no key
+// may serve both. CheckSigner holds these rules against a certificate alone.
 //
 // A token for another origin cannot be told from one with a broken signature,
 // because the origin is not in the token: it is in what was signed. Both are

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"crypto"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -27,6 +28,28 @@ type Signature struct {
 //
 // Every error is a *Error; one of reading the document is CodeInternal.
 func (v *Verifier) VerifyDocument(ctx context.Context, document io.Reader, s Signature) (Identity, error) {
+	return v.verifySignature(ctx, s, func(hash crypto.Hash) ([]byte, error) {
+		h := hash.New()
+		if _, err := io.Copy(h, document); err != nil {
+			return nil, refuse(CodeInternal, fmt.Errorf("reading the document: %w", err))
+		}
+		return h.Sum(nil), nil
+	})
+}
+
+// VerifyDigest is VerifyDocument for a document that never left the person's
+// computer: digest is its hash by the algorithm's hash function, in the page's
+// word. It says who signed this digest, and nothing of what the document is.
+func (v *Verifier) VerifyDigest(ctx context.Context, digest []byte, s Signature) (Identity, error) {
+	return v.verifySignature(ctx, s, func(hash crypto.Hash) ([]byte, error) {
+		if len(digest) != hash.Size() {
+			return nil, refuse(CodeSignatureInvalid, fmt.Errorf("a digest of %d bytes, %v has %d", len(digest), hash, hash.Size()))
+		}
+		return digest, nil
+	})
+}
+
+func (v *Verifier) verifySignature(ctx context.Context, s Signature, digestBy func(crypto.Hash) ([]byte, error)) (Identity, error) {
 	cert, err := x509.ParseCertificate(s.Certificate)
 	if err != nil {
 		return Identity{}, refuse(CodeTokenMalformed, err)
@@ -36,13 +59,29 @@ func (v *Verifier) VerifyDocument(ctx context.Context, document io.Reader, s Sig
 	if err != nil {
 		return Identity{}, err
 	}
-	h := alg.hash.New()
-	if _, err := io.Copy(h, document); err != nil {
-		return Identity{}, refuse(CodeInternal, fmt.Errorf("reading the document: %w", err))
+	digest, err := digestBy(alg.hash)
+	if err != nil {
+		return Identity{}, err
 	}
-	if !signed.verifyDigest(alg, h.Sum(nil)) {
+	if !signed.verifyDigest(alg, digest) {
 		return Identity{}, refuse(CodeSignatureInvalid, nil)
 	}
+	return v.signer(ctx, cert)
+}
+
+// CheckSigner says whose signing certificate (DER) this is, and refuses one whose
+// signatures VerifyDocument would refuse: to be asked before a person types a
+// PIN in vain. It says nothing about who is there.
+func (v *Verifier) CheckSigner(ctx context.Context, certificate []byte) (Identity, error) {
+	cert, err := x509.ParseCertificate(certificate)
+	if err != nil {
+		return Identity{}, refuse(CodeTokenMalformed, err)
+	}
+	return v.signer(ctx, cert)
+}
+
+// signer is who holds a certificate that has made a signature.
+func (v *Verifier) signer(ctx context.Context, cert *x509.Certificate) (Identity, error) {
 	issuer, err := v.checkTrust(cert, v.clock(), x509.ExtKeyUsageAny)
 	if err != nil {
 		return Identity{}, err

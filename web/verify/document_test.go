@@ -6,6 +6,8 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/sha512"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
@@ -133,4 +135,47 @@ func TestADocumentsSignatureIsRefusedForItsReason(t *testing.T) {
 	s := authority.card(t, forDocuments).sign(t, "ES256")
 	_, err = newVerifier(t, authority.config()).VerifyDocument(t.Context(), iotest.ErrReader(errors.New("disk")), s)
 	wantCode(t, err, verify.CodeInternal)
+}
+
+func TestADigestsSignatureSaysWhoSignedIt(t *testing.T) {
+	authority := newCA(t, "Test")
+	config := authority.config()
+	config.DocumentUserID = signer
+	v := newVerifier(t, config)
+	s := authority.card(t, forDocuments).sign(t, "ES256")
+	digest := sha256.Sum256([]byte(document))
+	identity, err := v.VerifyDigest(t.Context(), digest[:], s)
+	if err != nil || identity.UserID != "123456789012" {
+		t.Errorf("%+v, %v", identity, err)
+	}
+	other, long := sha256.Sum256([]byte("another")), sha512.Sum384([]byte(document))
+	for name, digest := range map[string][]byte{"another": other[:], "cut": digest[:31], "of another hash": long[:], "none": nil} {
+		t.Run(name, func(t *testing.T) {
+			_, err := v.VerifyDigest(t.Context(), digest, s)
+			wantCode(t, err, verify.CodeSignatureInvalid)
+		})
+	}
+	s = authority.card(t, func(c *x509.Certificate) {
+		forDocuments(c)
+		c.KeyUsage = x509.KeyUsageDigitalSignature
+	}).sign(t, "ES256")
+	_, err = v.VerifyDigest(t.Context(), digest[:], s)
+	wantCode(t, err, verify.CodeWrongUsage)
+}
+
+func TestASignerIsCheckedBeforeAnythingIsSigned(t *testing.T) {
+	authority := newCA(t, "Test")
+	config := authority.config()
+	config.DocumentUserID = signer
+	v := newVerifier(t, config)
+	identity, err := v.CheckSigner(t.Context(), authority.card(t, forDocuments).cert.Raw)
+	if err != nil || identity.UserID != "123456789012" {
+		t.Errorf("%+v, %v", identity, err)
+	}
+	_, err = v.CheckSigner(t.Context(), newCA(t, "Other").card(t, forDocuments).cert.Raw)
+	wantCode(t, err, verify.CodeCertificateUntrusted)
+	_, err = v.CheckSigner(t.Context(), authority.card(t, nil).cert.Raw)
+	wantCode(t, err, verify.CodeWrongUsage)
+	_, err = v.CheckSigner(t.Context(), nil)
+	wantCode(t, err, verify.CodeTokenMalformed)
 }

@@ -65,3 +65,44 @@ func Example() {
 		_ = json.NewEncoder(w).Encode(map[string]string{"welcome": who.DisplayName})
 	})
 }
+
+// A page has documents signed and posts what sign returned to POST /signatures.
+// The documents are the site's own: the page named them by their ids.
+func ExampleVerifier_VerifyDocument() {
+	var verifier *verify.Verifier // as above, with DocumentUserID where the signing certificate has another name
+	documents := map[string]string{"letter": "/srv/documents/letter.pdf"}
+	signedBy := func(*http.Request, string, verify.Identity, verify.Signature) {}
+
+	http.HandleFunc("POST /signatures", func(w http.ResponseWriter, r *http.Request) {
+		var sent struct {
+			Certificate []byte `json:"certificate"` // base64 in JSON
+			Algorithm   string `json:"algorithm"`
+			Signatures  []struct {
+				ID        string `json:"id"`
+				Signature []byte `json:"signature"`
+			} `json:"signatures"`
+		}
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&sent); err != nil {
+			http.Error(w, string(verify.CodeTokenMalformed), http.StatusForbidden)
+			return
+		}
+		refused := map[string]verify.Code{} // by document
+		for _, s := range sent.Signatures {
+			signature := verify.Signature{Certificate: sent.Certificate, Algorithm: sent.Algorithm, Signature: s.Signature}
+			document, err := os.Open(documents[s.ID])
+			if err != nil {
+				http.Error(w, "there is no such document", http.StatusNotFound)
+				return
+			}
+			who, err := verifier.VerifyDocument(r.Context(), document, signature)
+			_ = document.Close()
+			if err != nil {
+				log.Print(err)
+				refused[s.ID] = verify.CodeOf(err)
+				continue
+			}
+			signedBy(r, s.ID, who, signature) // if who is the person of this session: keep it
+		}
+		_ = json.NewEncoder(w).Encode(refused)
+	})
+}

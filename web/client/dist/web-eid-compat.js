@@ -113,14 +113,23 @@ var Connection = class {
         settle(error);
         this.cancel(id);
       };
-      const onAbort = () => giveUp(cancelled(signal));
-      const timer = setTimeout(() => giveUp(new CardeaError("timedOut", {})), options2.timeout ?? answerTimeout);
+      const onAbort = () => {
+        const error = cancelled(signal);
+        if (!options2.answerCounts) {
+          giveUp(error);
+          return;
+        }
+        this.cancel(id);
+        clearTimeout(timer);
+        timer = setTimeout(() => settle(error), answerTimeout);
+      };
+      let timer = setTimeout(() => giveUp(new CardeaError("timedOut", {})), options2.timeout ?? answerTimeout);
       const settle = (error, result) => {
         this.pending.delete(id);
         clearTimeout(timer);
         signal?.removeEventListener("abort", onAbort);
         if (error) {
-          reject(error);
+          reject(signal?.aborted && error.code === "cancelled" ? cancelled(signal) : error);
         } else {
           resolve(result);
         }
@@ -445,12 +454,13 @@ var Cardea = class {
    * Signs documents by their digests, all with one PIN. `certificate` is what
    * getSigningCertificate gave, `hash` the hash of one of its algorithms:
    * "SHA-256" for ES256. It resolves also when some were not signed, as when the
-   * card was taken out; it rejects when none was.
+   * card was taken out; it rejects when none was. An abort ends it between two
+   * documents: it then resolves with those that were signed before.
    */
   async sign(certificate, hash, items, options2 = {}) {
     const connection = await this.open(options2.signal);
     const longest = Math.min(600, defaultSeconds + 2 * items.length);
-    return connection.call("sign", { certificate, hash, items, ...ask(options2) }, asking(options2, longest));
+    return connection.call("sign", { certificate, hash, items, ...ask(options2) }, { ...asking(options2, longest), answerCounts: true });
   }
   /** Ends a session, as when the person signs out. */
   async endSession(session, options2 = {}) {

@@ -133,12 +133,13 @@ export class Cardea {
    * Signs documents by their digests, all with one PIN. `certificate` is what
    * getSigningCertificate gave, `hash` the hash of one of its algorithms:
    * "SHA-256" for ES256. It resolves also when some were not signed, as when the
-   * card was taken out; it rejects when none was.
+   * card was taken out; it rejects when none was. An abort ends it between two
+   * documents: it then resolves with those that were signed before.
    */
   async sign(certificate: string, hash: string, items: SignItem[], options: AskOptions = {}): Promise<SignResult> {
     const connection = await this.open(options.signal);
     const longest = Math.min(600, defaultSeconds + 2 * items.length);
-    return connection.call("sign", { certificate, hash, items, ...ask(options) }, asking(options, longest));
+    return connection.call("sign", { certificate, hash, items, ...ask(options) }, { ...asking(options, longest), answerCounts: true });
   }
 
   /** Ends a session, as when the person signs out. */

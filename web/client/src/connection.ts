@@ -8,6 +8,8 @@ export interface CallOptions {
   /** How long to wait for the answer, in milliseconds. */
   timeout?: number;
   onProgress?: ((progress: ProgressParams) => void) | undefined;
+  /** After an abort the answer is still waited for: it says what was done until then. */
+  answerCounts?: boolean;
 }
 
 /** What a Connection tells its owner. */
@@ -58,14 +60,23 @@ export class Connection {
         settle(error);
         this.cancel(id);
       };
-      const onAbort = () => giveUp(cancelled(signal as AbortSignal));
-      const timer = setTimeout(() => giveUp(new CardeaError("timedOut", {})), options.timeout ?? answerTimeout);
+      const onAbort = () => {
+        const error = cancelled(signal as AbortSignal);
+        if (!options.answerCounts) {
+          giveUp(error);
+          return;
+        }
+        this.cancel(id);
+        clearTimeout(timer);
+        timer = setTimeout(() => settle(error), answerTimeout);
+      };
+      let timer = setTimeout(() => giveUp(new CardeaError("timedOut", {})), options.timeout ?? answerTimeout);
       const settle: Pending["settle"] = (error, result) => {
         this.pending.delete(id);
         clearTimeout(timer);
         signal?.removeEventListener("abort", onAbort);
         if (error) {
-          reject(error);
+          reject(signal?.aborted && error.code === "cancelled" ? cancelled(signal) : error);
         } else {
           resolve(result);
         }

@@ -1,5 +1,6 @@
 // Runs the pages of docs/integrate.md as they are printed there.
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { EventEmitter, once } from "node:events";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
@@ -88,7 +89,7 @@ class Page {
       fetch: async (url: string, init?: { body?: string }) => {
         this.requests.push([url, init?.body]);
         await this.during?.(url);
-        return { ok: true, json: async () => ({ nonce: golden("authenticate.request").params.nonce }), text: async () => "" };
+        return { ok: true, json: async () => ({ nonce: golden("authenticate.request").params.nonce }), text: async () => "", arrayBuffer: async () => new TextEncoder().encode(url).buffer };
       },
       WebSocket: class extends WebSocket {
         constructor(url: string, protocol: string) {
@@ -144,6 +145,40 @@ test("the guide's sign-in page explains an error", { timeout: 10_000 }, async (t
   await page.element("#sign-in").click();
   assert.equal(page.element("#message").textContent, "The page sent a request that is not right.");
   assert.equal(page.element("#sign-in").disabled, false);
+});
+
+test("the guide's page has documents signed and sends what was signed", { timeout: 10_000 }, async (t) => {
+  const agent = await startAgent(t, {
+    sign: (message, peer) => {
+      peer.notify("progress", { ...golden("progress.notification.signing").params, id: message.id });
+      return golden("sign.response").result;
+    },
+  });
+  const page = new Page();
+  await page.load(t, agent, "sign.js");
+  await page.element("#sign").click();
+  const { certificate, hash, items } = (await agent.saw("sign")).params as { certificate: string; hash: string; items: { id: string; digest: string }[] };
+  assert.equal(certificate, golden("getSigningCertificate.response").result.certificate);
+  assert.equal(hash, "SHA-256");
+  assert.deepEqual(items, ["letter", "prescription"].map((id) => ({ id, digest: createHash("sha256").update(`/documents/${id}.pdf`).digest("base64") })));
+  assert.deepEqual(page.requests.at(-1), ["/signatures", JSON.stringify(golden("sign.response").result)]);
+  assert.equal(page.element("#message").textContent, "Signed: 1. Not signed: prescription-2 (cardRemoved).");
+  assert.equal(page.element("#sign").disabled, false);
+});
+
+test("the guide's page stops a batch and keeps what was signed", { timeout: 10_000 }, async (t) => {
+  let answer = (_: unknown): void => {};
+  const agent = await startAgent(t, {
+    sign: () => new Promise((resolve) => { answer = resolve; }),
+    cancel: () => { answer(golden("sign.response").result); return {}; },
+  });
+  const page = new Page();
+  await page.load(t, agent, "sign.js");
+  const done = page.element("#sign").click();
+  await agent.saw("sign");
+  await page.element("#stop").click();
+  await done;
+  assert.deepEqual(page.requests.at(-1), ["/signatures", JSON.stringify(golden("sign.response").result)]);
 });
 
 test("the guide's session page locks, resumes and signs out", { timeout: 10_000 }, async (t) => {

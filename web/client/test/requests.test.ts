@@ -37,6 +37,39 @@ test("documents are signed with the certificate that the person showed", async (
   assert.deepEqual((await agent.saw("sign")).params, golden("sign.request").params);
 });
 
+test("a signal ends a batch between two documents, and what was signed is not lost", async (t) => {
+  const { certificate, hash, items } = golden("sign.request").params;
+  let answer = (_: unknown): void => {};
+  const agent = await startAgent(t, {
+    sign: () => new Promise((resolve) => { answer = resolve; }),
+    cancel: () => { answer(golden("sign.response").result); return {}; },
+  });
+  const cardea = await connectTo(t, agent);
+  const controller = new AbortController();
+  const asked = cardea.sign(certificate, hash, items, { signal: controller.signal });
+  const request = await agent.saw("sign");
+  controller.abort();
+  assert.deepEqual(await asked, golden("sign.response").result);
+  assert.deepEqual((await agent.saw("cancel")).params, { id: request.id });
+});
+
+test("a batch that a signal ends before its first document is cancelled for the page's own reason", async (t) => {
+  const { certificate, hash, items } = golden("sign.request").params;
+  let refuse = (_: unknown): void => {};
+  const agent = await startAgent(t, {
+    sign: () => new Promise((_, reject) => { refuse = reject; }),
+    cancel: () => { refuse(new Refusal("cancelled")); return {}; },
+  });
+  const cardea = await connectTo(t, agent);
+  const controller = new AbortController();
+  const asked = cardea.sign(certificate, hash, items, { signal: controller.signal });
+  await agent.saw("sign");
+  controller.abort("changed my mind");
+  const error = await asked.catch((e) => e);
+  assert.ok(CardeaError.is(error, "cancelled"));
+  assert.equal(error.cause, "changed my mind");
+});
+
 test("progress goes to its own request", async (t) => {
   const agent = await startAgent(t, {
     authenticate: (message, peer) => {

@@ -56,6 +56,8 @@ const (
 
 	// CodeCardNotFound: no such registered card, or not one's own.
 	CodeCardNotFound Code = "cardNotFound"
+	// CodeSignatureNotFound: no such signature of a document, or not one's own.
+	CodeSignatureNotFound Code = "signatureNotFound"
 	// CodeUserNotFound is for the helpdesk alone.
 	CodeUserNotFound Code = "userNotFound"
 	// CodeEmailTaken: another account has the address. For the helpdesk alone.

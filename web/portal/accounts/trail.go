@@ -19,6 +19,7 @@ const (
 	ActionCardRenewed         = "cardRenewed"         // another certificate of its holder (card, issuer, holder)
 	ActionCardNamed           = "cardNamed"           // (card, was)
 	ActionCardRemoved         = "cardRemoved"         // (card, issuer, holder, reason)
+	ActionDocumentsSigned     = "documentsSigned"     // (documents: how many; card, issuer, holder)
 	ActionUserLookedUp        = "userLookedUp"        // (email)
 	ActionTrailRead           = "trailRead"           //
 	ActionMailFailed          = "mailFailed"          // (mail)

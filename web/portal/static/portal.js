@@ -55,19 +55,19 @@ export function clearError(box = element("error")) {
   delete box.dataset.code;
 }
 
-/** Says what happened, what to try and who can help. */
-export function showError(error, box = element("error")) {
-  box.replaceChildren(...(error instanceof Refused ? refusal(error) : failure(error)));
+/** Says what happened, what to try and who can help. A page may have words of its own for it. */
+export function showError(error, box = element("error"), words = t) {
+  box.replaceChildren(...(error instanceof Refused ? refusal(error, words) : failure(error, words)));
   box.dataset.code = error.code ?? "unknown";
   box.hidden = false;
   box.focus();
 }
 
-function refusal({ code, who }) {
+function refusal({ code, who }, words) {
   const known = `refused.${code}` in texts ? code : "internal";
   return [
-    make("h2", t(`refused.${known}`)),
-    make("p", t(`refusedTry.${known}`)),
+    make("h2", words(`refused.${known}`)),
+    make("p", words(`refusedTry.${known}`)),
     ...helpers(who ?? "site", `/help/site/${known}`),
     details([t("error.code", { code })]),
   ];
@@ -85,7 +85,7 @@ function helpers(who, path) {
   return [make("p", t(`who.${who}`), "who"), ...(contact ? [make("p", contact, "contact")] : []), line];
 }
 
-function failure(error) {
+function failure(error, words) {
   if (!(error instanceof CardeaError)) {
     console.error(error);
     return [make("h2", t("error.unknown")), make("p", t("try.unknown")), details([t("error.code", { code: String(error) })])];
@@ -101,8 +101,8 @@ function failure(error) {
   }
   const tries = params?.triesLeft;
   return [
-    make("h2", known ? t(`error.${code}`) : error.message),
-    make("p", [tries === undefined ? "" : t("triesLeft", { count: tries }), t(known ? `try.${code}` : "try.unknown")].join(" ").trim()),
+    make("h2", known ? words(`error.${code}`) : error.message),
+    make("p", [tries === undefined ? "" : t("triesLeft", { count: tries }), words(known ? `try.${code}` : "try.unknown")].join(" ").trim()),
     ...(code === "cancelled" ? [] : helpers(who, `/help/agent/${known ? code : "internal"}`)), // nothing is wrong
     details(lines),
   ];
@@ -114,7 +114,8 @@ function details(lines) {
   return box;
 }
 
-function make(name, text, className = "") {
+/** Makes an element with a text in it. */
+export function make(name, text, className = "") {
   const made = document.createElement(name);
   made.textContent = text;
   made.className = className;

@@ -1,6 +1,6 @@
 // Package store keeps what the sign-in site must not forget: users, their
-// registered cards, registrations under way, sessions, the audit trail and
-// counts of wrong passwords.
+// registered cards, registrations under way, sessions, signatures of documents,
+// the audit trail and counts of wrong passwords.
 //
 // Store is what the site needs of a database, SQLite the one that it has: one
 // file for its owner alone, written through a single connection and read
@@ -49,6 +49,7 @@ type Tx interface {
 	Cards
 	Registrations
 	Sessions
+	Signatures
 	Trail
 	Attempts
 }

@@ -7,6 +7,8 @@ export interface CallOptions {
     /** How long to wait for the answer, in milliseconds. */
     timeout?: number;
     onProgress?: ((progress: ProgressParams) => void) | undefined;
+    /** After an abort the answer is still waited for: it says what was done until then. */
+    answerCounts?: boolean;
 }
 /** What a Connection tells its owner. */
 export interface Handlers {

@@ -1,4 +1,14 @@
-package main
+//go:build linux || darwin
+
+// Package visitortest is a person at their desk, for tests of a machine that
+// several people share: a tray whose person types their PIN at once, and the
+// pages that they sign in to. Each is a process of that person's user, since
+// the operating system's word about users is what such tests are about.
+//
+// A test program becomes one by calling Main first thing in TestMain and
+// starting itself again with Arg and a Desk. It is for tests alone, holds no
+// logic of the product, and is tested by those who use it.
+package visitortest
 
 import (
 	"bufio"
@@ -25,20 +35,26 @@ import (
 	"github.com/cardea-agent/cardea/agent/signin"
 )
 
-// visitorArg makes this test program a person at their desk, with a tray and a
-// page, under the user that it was started as.
-const visitorArg = "be-a-visitor"
+// Arg makes a test program a person: it is followed by a Desk as JSON.
+const Arg = "be-a-visitor"
 
 // limit is far above what anything here takes.
 const limit = 60 * time.Second
 
-// desk is what a visitor is told, as JSON.
-type desk struct {
+// Desk is what a person is told.
+type Desk struct {
 	Holder    string   // the name on this person's card
 	PIN       string   // of it
 	Socket    string   // where the agent meets the tray; empty for no tray
 	Addresses []string // of the one port
 	Origin    string
+}
+
+// Main is the person, if this process is one; then it does not return.
+func Main() {
+	if len(os.Args) == 3 && os.Args[1] == Arg {
+		os.Exit(visit(os.Args[2]))
+	}
 }
 
 // visit does what each line of standard input says and answers each with one:
@@ -48,13 +64,13 @@ type desk struct {
 //	kept       sign in with the page that was kept
 //	raw        send a handshake and tell what came back first
 //	forge ...  try to be somebody else; see forge
-func visit(args []string) int {
-	var d desk
-	if err := json.Unmarshal([]byte(args[0]), &d); err != nil {
+func visit(told string) int {
+	var d Desk
+	if err := json.Unmarshal([]byte(told), &d); err != nil {
 		fmt.Println(err)
 		return 1
 	}
-	v := &visitor{desk: d}
+	v := &visitor{Desk: d}
 	if d.Socket != "" {
 		stop, err := v.startTray()
 		if err != nil {
@@ -76,7 +92,7 @@ func visit(args []string) int {
 }
 
 type visitor struct {
-	desk
+	Desk
 	kept  *endpointtest.Page
 	agent net.Conn // to the broker
 
