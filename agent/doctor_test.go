@@ -25,6 +25,7 @@ import (
 	"github.com/cardea-agent/cardea/agent/peer"
 	"github.com/cardea-agent/cardea/agent/policy"
 	"github.com/cardea-agent/cardea/agent/prompt"
+	"github.com/cardea-agent/cardea/agent/signin"
 	"github.com/cardea-agent/cardea/agent/signin/signintest"
 	"github.com/cardea-agent/cardea/pcsc"
 	"github.com/cardea-agent/cardea/pcsc/virtual"
@@ -135,6 +136,7 @@ func (c *computer) start() {
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	server.Publish(signin.Snapshot{State: signin.Ready})
 	c.run(server.Run)
 	if !c.noTray {
 		c.startTray()
@@ -147,7 +149,7 @@ func (c *computer) startTray() {
 	client, err := prompt.NewClient(prompt.ClientConfig{
 		Path: c.socket, Version: c.tray, Prompter: signintest.NewPrompter(), Log: slog.New(slog.DiscardHandler),
 		OnReport: func(r prompt.Report) {
-			if r.Connected {
+			if r.Known { // told after the agent knows the tray
 				connected <- struct{}{}
 			}
 		},

@@ -100,7 +100,7 @@ var rules = []rule{
 		why: "whom the agent trusts with its own process is read in one place",
 	},
 	{
-		of: "agent/card", only: []string{std, "agent/card/cards", "agent/signin", "pcsc", "pcsc/apdu", "pcsc/piv", "pkcs11/host"}, never: []string{"agent/endpoint", "agent/prompt/..."},
+		of: "agent/card", only: []string{std, "agent/card/cards", "agent/doctor", "agent/signin", "agent/trust", "pcsc", "pcsc/apdu", "pcsc/piv", "pkcs11/host"}, never: []string{"agent/endpoint", "agent/prompt/..."},
 		why: "what speaks to cards knows nothing of pages and windows, and loads no module itself",
 	},
 	{

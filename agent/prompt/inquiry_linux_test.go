@@ -37,6 +37,9 @@ func TestAnInquiryTellsWhatOnlyTheAgentKnows(t *testing.T) {
 	}
 	_, reports := startTray(t, path, newFake(), io.Discard)
 	await(t, reports, "connected", connected)
+	if _, err := server.waitTray(t.Context()); err != nil { // the agent's side of it
+		t.Fatal(err)
+	}
 	facts, lines, err = Inquire(t.Context(), path, true)
 	if err != nil || !facts.Tray.Connected || facts.Tray.Version == "" || time.Since(facts.Tray.Since) > time.Minute || !slices.Equal(lines, []string{"one", "two"}) {
 		t.Errorf("%+v, %v, %v", facts, lines, err)

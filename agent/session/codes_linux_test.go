@@ -49,13 +49,13 @@ var makes = map[signin.Code]func(t *testing.T) message{
 	},
 	signin.CodeNoService: func(t *testing.T) message {
 		w, p := newRequest(t, nil)
-		w.pcsc.StopService()
+		w.driver.Driver.(*virtual.Manager).StopService()
 		w.awaitState(signin.ServiceDown)
 		return p.call("authenticate", patient())
 	},
 	signin.CodeNoReader: func(t *testing.T) message {
 		w, p := newRequest(t, nil)
-		w.pcsc.RemoveReader("Reader 1")
+		w.driver.Driver.(*virtual.Manager).RemoveReader("Reader 1")
 		w.awaitState(signin.NoReader)
 		return p.call("authenticate", patient())
 	},
@@ -156,7 +156,8 @@ func patient() map[string]any { return map[string]any{"nonce": nonce(), "timeout
 // newRequest is a ward with a tray and a card that is ready, and a page of it.
 func newRequest(t *testing.T, change func(*session.Config)) (*ward, *page) {
 	t.Helper()
-	w := newWardWith(t, "Reader 1", change)
+	manager := virtual.NewManager()
+	w := newWardWith(t, manager, manager.AddReader("Reader 1"), change)
 	w.startTray()
 	p := w.open(origin)
 	w.slot.Insert(w.card)
