@@ -85,9 +85,9 @@ type Field struct {
 // Fields are all fields of the lines. A test holds docs/admin.md to them.
 var Fields = []Field{
 	{"time", "when, in RFC 3339"},
-	{"msg", "what was decided on: `authenticate`, `resume`, `sign`, `getSigningCertificate`: a page's request; `pin`: a PIN that was typed; `approveOrigin`: the person's answer whether a site may ask; `refuse`: a connection that was not let in"},
+	{"msg", "what was decided on: `authenticate`, `resume`, `sign`, `getSigningCertificate`: a page's request; `pin`: a PIN that was typed; `allowOrigin`: the person's answer whether a site may ask; `revokeOrigin`: an answer that they took back; `refuse`: a connection that was not let in"},
 	{"origin", "the page, as the browser names it"},
-	{"outcome", "`ok`, `no` for an answer of `approveOrigin`, or a code of errors.md"},
+	{"outcome", "`ok`, or a code of [errors.md](errors.md)"},
 	{"certificate.subject", "whose certificate; absent when none was chosen yet"},
 	{"certificate.issuer", "who issued it"},
 	{"certificate.serial", "its serial number, in hexadecimal"},

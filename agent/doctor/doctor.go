@@ -15,6 +15,8 @@
 // it cannot produce.
 package doctor
 
+//go:generate go run ./gen
+
 import (
 	"context"
 	"fmt"

@@ -271,23 +271,19 @@ type Audit interface {
 
 // The decisions that are no page's request. Those are named by their method.
 const (
-	WhatPIN     = "pin"           // a PIN that was typed
-	WhatApprove = "approveOrigin" // the person's answer whether an origin may ask
-	WhatRefuse  = "refuse"        // a connection that was not let in
+	WhatPIN    = "pin"    // a PIN that was typed
+	WhatRefuse = "refuse" // a connection that was not let in
 )
 
-// The outcomes that are no error's code.
-const (
-	OutcomeOK = "ok"
-	OutcomeNo = "no" // the person's answer
-)
+// OutcomeOK is the one outcome that is no error's code.
+const OutcomeOK = "ok"
 
 // Event is one decision. It holds no PIN, no nonce and no token.
 type Event struct {
-	What        string // one of the above, or authenticate, resume, sign, getSigningCertificate
+	What        string // one of the above, or what a page or a person asked for, such as authenticate
 	Origin      string
 	Certificate *x509.Certificate // nil when none was chosen
-	Outcome     string            // one of the above, or an error's code
+	Outcome     string            // OutcomeOK or an error's code
 	Items       int               // with sign: how many documents were to be signed
 	Signed      int               // and how many were
 	TriesLeft   int               // with pin and CodePINWrong; TriesUnknown when the card does not tell
