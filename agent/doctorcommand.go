@@ -184,7 +184,7 @@ func portOf(rules *policy.Policy, facts prompt.Facts) uint16 {
 			}
 		}
 	}
-	return uint16(rules.Port()) //nolint:gosec // the table of settings bounds it
+	return uint16(rules.Port())
 }
 
 // built is when this program was made, as far as its file tells.
