@@ -23,6 +23,8 @@ import (
 // port or on the socket that it is given, until its input ends.
 const strangerEnv = "CARDEA_TEST_STRANGER"
 
+func init() { otherProcess = stranger }
+
 func stranger() bool {
 	var listeners []net.Listener
 	var err error
