@@ -38,15 +38,15 @@ func browserPolicy(args []string, out, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	switch *system {
-	case "darwin":
+	switch {
+	case *system == "darwin":
 		profile, err := browserpolicy.Profile(browsers(p), p.Origins())
 		if err == nil && *apply {
 			err = browserpolicy.ErrProfile
 		}
 		fmt.Fprint(out, profile)
 		return err
-	case runtime.GOOS:
+	case *system == runtime.GOOS:
 		return systemPolicy(out, p, *apply)
 	}
 	return fmt.Errorf("%w: --system must be %s or darwin, not %q", errUsage, runtime.GOOS, *system)
