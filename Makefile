@@ -38,7 +38,7 @@ SHELL = /bin/bash
 .SHELLFLAGS = -euo pipefail -c
 .DEFAULT_GOAL = help
 .PHONY: help deps deps-e2e deps-package build demo test test-client test-systems race lint fuzz soak \
-	e2e bench msi deb rpm pkg-check docs-check clean FORCE
+	e2e pictures bench msi deb rpm pkg-check docs-check clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,7 +53,7 @@ deps-e2e: deps
 deps-package:
 	@.ci/deps package
 
-build: build/cardea-agent build/cardea-broker build/cardea-tray build/cardea-demo ## build the programs into build/
+build: build/cardea-agent build/cardea-broker build/cardea-tray build/cardea-demo build/cardea-portal ## build the programs into build/
 
 build/cardea-agent: FORCE
 	go build -ldflags '$(LDFLAGS)' -o $@ ./agent
@@ -67,6 +67,9 @@ build/cardea-tray: FORCE
 
 build/cardea-demo: FORCE
 	go build -ldflags '$(LDFLAGS)' -o $@ ./agent/demo
+
+build/cardea-portal: FORCE
+	go build -ldflags '$(LDFLAGS)' -o $@ ./web/portal/server
 
 # Without a screen the demo asks in the terminal and has no use for the tray.
 # Its check drives a browser.
@@ -119,12 +122,26 @@ soak: deps ## put cards in, swap and sign with modules killed at random: CYCLES 
 		go test -count=1 -v -timeout 12h -run '^TestSoak' ./agent/card
 
 # These tests have the build tag e2e or ask for CARDEA_E2E. No file of the
-# toolkit has that tag, so it is not built again.
-e2e: deps-e2e build ## run the tests through a browser, a desktop and pcscd; pictures in build/
+# toolkit has that tag, so it is not built again. One of npm's packages is
+# axe-core, which judges the site's pages.
+e2e: deps-e2e build $(NODE_MODULES) ## run the tests through a browser, a desktop and pcscd; pictures in build/
 	@packages=$$(grep -rlE --include='*_test.go' --exclude-dir=node_modules '^//go:build e2e|"CARDEA_E2E"' agent pcsc ui web | \
 		xargs -r -n 1 dirname | sort -u | sed 's,^,./,'); \
 	[ -n "$$packages" ] || { echo "no end-to-end test was found"; exit 1; }; \
 	CARDEA_E2E=1 CARDEA_E2E_REQUIRED=1 CARDEA_BIN=$(CURDIR)/build go test -tags 'x11 e2e' -count=1 -p 1 -timeout 20m $$packages
+
+# The README's pictures, by what they are made of: pages of the site, and parts of
+# the screen with a window in front.
+PAGES = register=portal-en-register-name-light helpdesk=portal-en-helpdesk-remove-light help=portal-en-help-agent-pinBlocked-light
+SCREENS = sign-in=sign-in-2-pin-typed locked=removal-1-locked
+
+pictures: ## take the README's pictures from those that make e2e has made
+	for picture in $(PAGES); do \
+		convert build/e2e/$${picture#*=}.png -trim +repage -bordercolor '#f3f6f7' -border 24 -resize 700x +dither -colors 64 -strip PNG8:docs/images/$${picture%%=*}.png; \
+	done
+	for picture in $(SCREENS); do \
+		convert build/e2e/$${picture#*=}.png -crop 1000x879+40+30 +repage -resize 800x +dither -colors 64 -strip PNG8:docs/images/$${picture%%=*}.png; \
+	done
 
 # Takes a few minutes. A goal that is missed is told, and fails nothing.
 bench: deps-e2e build ## measure the agent against the raw card; figures in build/bench.json

@@ -35,9 +35,14 @@ import (
 const goodPolicy = `
 [[origin]]
 url = "https://portal.example"
-[contact]
-admin = "IT service desk, 020 7946 0000"
-cardIssuer = "Card office, room 12"
+[[contact]]
+for = "administrator"
+name = "IT service desk"
+phone = "020 7946 0000"
+[[contact]]
+for = "cardIssuer"
+name = "Card office"
+phone = "room 12"
 `
 
 // computer is one to be checked: real sockets, files and processes, and a card in

@@ -124,7 +124,7 @@ func (r report) contact(who protocol.Who) string {
 	if r.policy == nil {
 		return ""
 	}
-	return r.policy.Contact(string(who))
+	return r.policy.WhoHelps(string(who))
 }
 
 // examine carries out all checks.

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
+	"os/exec"
 	"os/signal"
 	"syscall"
 	"testing"
@@ -37,6 +39,12 @@ func TestTheProgramDoesAsItsScriptsSay(t *testing.T) {
 			e.Setenv("XDG_RUNTIME_DIR", e.WorkDir+"/run")
 			e.Setenv("HOME", e.WorkDir)
 			return os.Mkdir(e.WorkDir+"/run", 0o700)
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "namespace" {
+				return false, errors.New("there is no such condition")
+			}
+			return os.Getuid() == 0 && exec.Command("unshare", "--mount", "true").Run() == nil, nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"await": await,

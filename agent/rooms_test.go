@@ -177,6 +177,14 @@ var rules = []rule{
 		why:   "a site knows the agent's words for errors, and nothing else of it",
 	},
 	{
+		of: "web/portal/server", only: []string{
+			std, "golang.org/x/term", "agent/protocol", "agent/stricttoml", "web/portal", "web/verify",
+			"web/portal/accounts", "web/portal/store", "web/portal/texts",
+		},
+		never: []string{"pcsc/...", "ui/...", "testdata/..."},
+		why:   "the site that an organisation runs has no simulated card in it and no agent",
+	},
+	{
 		of: "web/portal/accounts", only: []string{std, "golang.org/x/crypto/argon2", "web/verify", "web/portal/store"},
 		why: "who may do what is decided without knowing of pages",
 	},

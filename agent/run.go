@@ -93,7 +93,7 @@ func (o options) run(ctx context.Context, errs io.Writer) error {
 	}
 	listeners, err := o.listeners(log)
 	if err != nil {
-		return err
+		return helped(err, rules)
 	}
 	c := session.Config{
 		Driver: pcsc.System{}, Policy: rules, Audit: logging.audit, Log: log, Version: version,
@@ -113,7 +113,7 @@ func (o options) run(ctx context.Context, errs io.Writer) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return rules.Run(ctx) })
 	group.Go(func() error { logging.follow(ctx, rules, logSignals(ctx)); return nil })
-	group.Go(func() error { return session.Run(ctx, c) })
+	group.Go(func() error { return helped(session.Run(ctx, c), rules) })
 	return group.Wait()
 }
 
@@ -143,6 +143,15 @@ func (o options) listeners(log *slog.Logger) ([]net.Listener, error) {
 		return []net.Listener{handover.Listen(o.broker, log)}, nil
 	}
 	return loopback.Listen(o.listen)
+}
+
+// helped says beside an error who can help with it, where that is known.
+func helped(err error, rules *policy.Live) error {
+	p, _ := rules.Current()
+	if c, ok := p.Contact(policy.HelpAdministrator); ok && err != nil {
+		return fmt.Errorf("%w\nwho can help: %s", err, c)
+	}
+	return err
 }
 
 // places are where the policy is: those of this system, unless a file was named.

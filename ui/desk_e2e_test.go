@@ -20,8 +20,8 @@ import (
 	"github.com/cardea-agent/cardea/agent/signin"
 )
 
-// screenshots is below the repository's folder for what a build makes.
-const screenshots = "../build/screenshots"
+// screenshots is where web/e2e keeps its own, below what a build makes.
+const screenshots = "../build/e2e"
 
 // need skips the test, or fails it where CARDEA_E2E_REQUIRED is set, when a
 // program is missing.

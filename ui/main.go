@@ -7,7 +7,7 @@
 // It never touches a reader or a card, and it draws nothing that a page
 // supplies. Its parts are tested on Fyne's test driver; behind the build tag
 // e2e a test runs the program under Xvfb, types into its window and keeps
-// screenshots in build/screenshots.
+// screenshots in build/e2e.
 package main
 
 import (

@@ -14,20 +14,20 @@ func System() (Manager, error) {
 	if err != nil {
 		return Manager{}, err
 	}
-	return Windows(machine{}, filepath.Join(data, "Cardea", "browser-policy.json")), nil
+	return Windows(machine{registry.LOCAL_MACHINE}, filepath.Join(data, "Cardea", "browser-policy.json")), nil
 }
 
 // machine is this computer's registry.
-type machine struct{}
+type machine struct{ root registry.Key }
 
 const view = registry.WOW64_64KEY
 
-func open(path string, access uint32) (registry.Key, error) {
-	return registry.OpenKey(registry.LOCAL_MACHINE, path, access|view)
+func (m machine) open(path string, access uint32) (registry.Key, error) {
+	return registry.OpenKey(m.root, path, access|view)
 }
 
-func (machine) Texts(path string) (map[string]string, error) {
-	key, err := open(path, registry.QUERY_VALUE)
+func (m machine) Texts(path string) (map[string]string, error) {
+	key, err := m.open(path, registry.QUERY_VALUE)
 	if errors.Is(err, registry.ErrNotExist) {
 		return nil, nil
 	}
@@ -53,16 +53,16 @@ func (machine) Texts(path string) (map[string]string, error) {
 	return texts, nil
 }
 
-func (machine) SetText(path, name, text string) error {
-	key, err := open(path, registry.SET_VALUE)
+func (m machine) SetText(path, name, text string) error {
+	key, err := m.open(path, registry.SET_VALUE)
 	if err != nil {
 		return err
 	}
 	return errors.Join(key.SetStringValue(name, text), key.Close())
 }
 
-func (machine) Delete(path, name string) error {
-	key, err := open(path, registry.SET_VALUE)
+func (m machine) Delete(path, name string) error {
+	key, err := m.open(path, registry.SET_VALUE)
 	if err != nil {
 		return err
 	}
@@ -73,8 +73,8 @@ func (machine) Delete(path, name string) error {
 	return errors.Join(err, key.Close())
 }
 
-func (machine) Exists(path string) (bool, error) {
-	key, err := open(path, registry.QUERY_VALUE)
+func (m machine) Exists(path string) (bool, error) {
+	key, err := m.open(path, registry.QUERY_VALUE)
 	if errors.Is(err, registry.ErrNotExist) {
 		return false, nil
 	}
@@ -84,16 +84,16 @@ func (machine) Exists(path string) (bool, error) {
 	return true, key.Close()
 }
 
-func (machine) Make(path string) error {
-	key, _, err := registry.CreateKey(registry.LOCAL_MACHINE, path, registry.QUERY_VALUE|view)
+func (m machine) Make(path string) error {
+	key, _, err := registry.CreateKey(m.root, path, registry.QUERY_VALUE|view)
 	if err != nil {
 		return err
 	}
 	return key.Close()
 }
 
-func (machine) Remove(path string) (bool, error) {
-	key, err := open(path, registry.QUERY_VALUE|registry.ENUMERATE_SUB_KEYS)
+func (m machine) Remove(path string) (bool, error) {
+	key, err := m.open(path, registry.QUERY_VALUE|registry.ENUMERATE_SUB_KEYS)
 	if errors.Is(err, registry.ErrNotExist) {
 		return true, nil
 	}
@@ -107,5 +107,5 @@ func (machine) Remove(path string) (bool, error) {
 	if info.ValueCount > 0 || info.SubKeyCount > 0 {
 		return false, nil
 	}
-	return true, registry.DeleteKey(registry.LOCAL_MACHINE, path)
+	return true, registry.DeleteKey(m.root, path)
 }

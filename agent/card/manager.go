@@ -99,6 +99,13 @@ func (m *Manager) Run(ctx context.Context) error {
 	return <-failed
 }
 
+// Refresh makes a new snapshot by rules that may have changed.
+func (m *Manager) Refresh() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.publishLocked()
+}
+
 func (m *Manager) setContext(ctx context.Context) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

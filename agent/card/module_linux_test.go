@@ -5,8 +5,11 @@ import (
 	"crypto"
 	"crypto/x509"
 	"errors"
+	"log/slog"
 	"slices"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/cardea-agent/cardea/agent/card/cards"
 	"github.com/cardea-agent/cardea/agent/policy"
@@ -16,6 +19,7 @@ import (
 	"github.com/cardea-agent/cardea/pcsc"
 	"github.com/cardea-agent/cardea/pcsc/virtual"
 	"github.com/cardea-agent/cardea/pkcs11/host"
+	"github.com/cardea-agent/cardea/pkcs11/pkcs11test"
 )
 
 // scene is a desk with a scripted module for the cards that are not PIV.
@@ -388,4 +392,66 @@ func (m *twoPINs) Token(ctx context.Context, reader string, certificate []byte) 
 		return m.second.tell(reader), nil
 	}
 	return m.fakeModule.Token(ctx, reader, certificate)
+}
+
+// What C_Login verified, every program could use, and here nobody logs out.
+func TestACardForgetsThePINOfAModuleThatWasKilled(t *testing.T) {
+	r := openSCRig(t)
+	c := r.in()
+	req := batch(c.Keys()[0], r.pin, 250)
+	req.Signed = func(n int) {
+		if n != 3 {
+			return
+		}
+		if !r.verified() {
+			t.Error("the PIN is not verified while it signs")
+		}
+		for _, pid := range children(t) {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
+		}
+	}
+	made, err := c.Sign(t.Context(), req)
+	if e, ok := errors.AsType[*signin.Error](err); !ok || e.Code != signin.CodeModuleFailed || e.How != signin.ModuleCrashed || len(made) < 3 {
+		t.Errorf("%d signatures, %v", len(made), err)
+	}
+	verifyBatch(t, req, made)
+	r.forgotten()
+	if _, _, err := r.sign(c, r.pin, false); err != nil {
+		t.Errorf("the next request: %v", err)
+	}
+}
+
+func TestAModuleThatHangsIsEndedByItsDeadline(t *testing.T) {
+	faulty := pkcs11test.NewFaulty(t, pkcs11test.New(t, pkcs11test.P256))
+	open := hosts(t, slog.New(slog.DiscardHandler), func(c *host.Config) {
+		c.Module, c.Env, c.Call = faulty.Module, faulty.Environ(), 2*time.Second
+	})
+	d := startDesk(t, Config{List: listOf(t, foreignATR, anyFile), Modules: open}, faulty.Slot)
+	card := virtual.NewCard(d.ca, virtual.Foreign())
+	d.slot.Insert(card)
+	c := d.card(signin.Ready)
+	before := card.Resets()
+	faulty.At(t, 1, "C_Sign hangs", 1)
+	_, _, err := d.sign(c, pkcs11test.PIN, false)
+	if e, ok := errors.AsType[*signin.Error](err); !ok || e.Code != signin.CodeModuleFailed || e.How != signin.ModuleHung {
+		t.Errorf("got %v", err)
+	}
+	if card.Resets() == before {
+		t.Error("the PIN stays verified")
+	}
+	if _, _, err := d.sign(c, pkcs11test.PIN, false); err != nil {
+		t.Errorf("the next request: %v", err)
+	}
+	// A card that is pulled meanwhile is not waited for, as OpenSC's hangs show.
+	faulty.At(t, 1, "C_Sign hangs", 1)
+	req := batch(c.Keys()[0], pkcs11test.PIN, 1)
+	signed := make(chan error, 1)
+	go func() {
+		_, err := c.Sign(context.Background(), req)
+		signed <- err
+	}()
+	d.slot.Remove()
+	if err := <-signed; signin.CodeOf(err) != signin.CodeCardRemoved {
+		t.Errorf("got %v", err)
+	}
 }

@@ -103,7 +103,7 @@ func newSoak(t *testing.T) *soak {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("the seed is %d", seed)
 	log := slog.New(slog.DiscardHandler)
-	s := &soak{random: rand.New(rand.NewPCG(seed, 1)), sums: map[string]int{}} //nolint:gosec // no secret
+	s := &soak{random: rand.New(rand.NewPCG(seed, 1)), sums: map[string]int{}}
 	for i, name := range []string{"Anna", "Bill"} {
 		pin := []string{oursPIN, theirsPIN}[i]
 		profile := virtual.P256(name).With(func(p *virtual.Profile) { p.PIN = pin })
@@ -362,7 +362,7 @@ func (s *soak) usage() usage {
 	if _, err := fmt.Sscan(string(text), &size, &resident); err != nil {
 		s.t.Fatal(err)
 	}
-	u.heap, u.resident = int64(memory.HeapAlloc), resident*int64(os.Getpagesize()) //nolint:gosec // sizes
+	u.heap, u.resident = int64(memory.HeapAlloc), resident*int64(os.Getpagesize())
 	return u
 }
 

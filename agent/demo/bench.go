@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/cardea-agent/cardea/pcsc/virtual"
+	"github.com/cardea-agent/cardea/web/portal/store"
 )
 
 const readerName = "Demo reader"
@@ -26,7 +27,13 @@ type benchCard struct {
 	Holder, Kind string
 	profile      virtual.Profile
 	lost         bool // reported to the authority
+	bad          bool // made to fail
 }
+
+// ready is how many of the cards are for the walk through the demo: one that
+// belongs to each of the people, and one to be registered. The others fail, each
+// in its way.
+const ready = 3
 
 func newBench() *bench {
 	b := &bench{ca: virtual.NewCA("Example Card Authority"), manager: virtual.NewManager(), inserted: -1}
@@ -34,13 +41,16 @@ func newBench() *bench {
 	b.reader = b.manager.AddReader(readerName)
 	add := func(holder, kind string, profile virtual.Profile, changes ...func(*virtual.Profile)) {
 		profile = profile.With(append(changes, virtual.As(virtual.ContactCard))...)
-		b.cards = append(b.cards, benchCard{Card: virtual.NewCard(b.ca, profile), Holder: holder, Kind: kind, profile: profile})
+		b.cards = append(b.cards, benchCard{
+			Card: virtual.NewCard(b.ca, profile), Holder: holder, Kind: kind, profile: profile, bad: len(b.cards) >= ready,
+		})
 	}
-	add("Anna Example", "A hospital’s card with RSA keys, user ID 555000000001. It is registered at the site.", virtual.Field("555000000001", "Anna Example"))
-	add("Bryn Example", "A card with P-256 keys, registered at the site. Two wrong PINs were typed: one try is left.", virtual.P256("Bryn Example"), virtual.OneTryLeft)
-	add("Anna Example", "A second card of Anna’s, user ID 555000000002, to register at the site.", virtual.Field("555000000002", "Anna Example"))
-	add("Carys Example", "A card that expired yesterday.", virtual.P256("Carys Example"), virtual.Expired)
-	add("Dewi Example", "A card whose PIN is blocked.", virtual.P256("Dewi Example"), virtual.BlockedPIN)
+	add("Anna Example", "Registered at the site. A hospital’s card with RSA keys, user ID 555000000001.", virtual.Field("555000000001", "Anna Example"))
+	add("Bryn Example", "Registered at the site. Bryn is on the helpdesk. A card with P-256 keys.", virtual.P256("Bryn Example"))
+	add("Anna Example, second card", "Not registered yet. The site leads through it in three steps. User ID 555000000002.", virtual.Field("555000000002", "Anna Example"))
+	add("Carys Example", "Expired yesterday.", virtual.P256("Carys Example"), virtual.Expired)
+	add("Dewi Example", "Its PIN is blocked.", virtual.P256("Dewi Example"), virtual.BlockedPIN)
+	add("Elin Example", "Two wrong PINs were typed: one try is left. The site does not know this card.", virtual.P256("Elin Example"), virtual.OneTryLeft)
 	return b
 }
 
@@ -123,28 +133,44 @@ func (b *bench) startService() {
 
 // view is the bench as the control page shows it.
 type view struct {
-	Cards           []cardView
+	Cards, BadCards []cardView
 	Inserted        string // the holder's name, empty without a card
 	Plugged, Serves bool
 	PIN, Password   string
+	People          []personView
 	Mails           []mailView
 }
 
+// personView is somebody with an account.
+type personView struct {
+	Name, Email string
+	Helpdesk    bool
+}
+
 type cardView struct {
-	Number       int
-	Holder, Kind string
-	In, Lost     bool
-	TriesLeft    int
-	Commands     int
+	Number            int
+	Holder, Kind      string
+	In, Lost          bool
+	Plugged, Occupied bool // the reader
+	TriesLeft         int
+	Commands          int
 }
 
 func (b *bench) view() view {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	v := view{Plugged: b.reader != nil, Serves: !b.stopped, PIN: virtual.DefaultPIN, Password: demoPassword}
+	for _, one := range people {
+		v.People = append(v.People, personView{one.name, one.email, one.role == store.RoleHelpdesk})
+	}
 	for i, c := range b.cards {
 		pin, _ := c.TriesLeft()
-		v.Cards = append(v.Cards, cardView{i, c.Holder, c.Kind, i == b.inserted, c.lost, pin, c.Count()})
+		shown := cardView{i, c.Holder, c.Kind, i == b.inserted, c.lost, v.Plugged, b.inserted >= 0, pin, c.Count()}
+		if c.bad {
+			v.BadCards = append(v.BadCards, shown)
+		} else {
+			v.Cards = append(v.Cards, shown)
+		}
 		if i == b.inserted {
 			v.Inserted = c.Holder
 		}

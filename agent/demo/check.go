@@ -249,11 +249,24 @@ func (v *visit) askedTo(purpose signin.Purpose) error {
 }
 
 func shown(selector chromedp.CSS) chromedp.Action[chromedp.Void] {
-	return chromedp.WaitVisible(selector)
+	return again(chromedp.WaitVisible(selector))
 }
 
 func hidden(selector chromedp.CSS) chromedp.Action[chromedp.Void] {
-	return chromedp.WaitNotVisible(selector)
+	return again(chromedp.WaitNotVisible(selector))
+}
+
+// again does an action a second time when the page was replaced between the search for
+// an element and its use: the browser then forgets the elements it had named.
+func again[T any](do chromedp.Action[T]) chromedp.Action[T] {
+	return func(ctx context.Context, t *chromedp.Target) (T, error) {
+		for {
+			got, err := do(ctx, t)
+			if err == nil || ctx.Err() != nil || !strings.Contains(err.Error(), "node with given id") {
+				return got, err
+			}
+		}
+	}
 }
 
 // reads looks for a text within an element.
@@ -268,7 +281,7 @@ func holds(selector chromedp.CSS, want string) chromedp.Action[chromedp.Void] {
 
 func contains(selector chromedp.CSS, get chromedp.Action[string], want string) chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		got, err := get(ctx, t)
+		got, err := again(get)(ctx, t)
 		if err == nil && !strings.Contains(got, want) {
 			err = fmt.Errorf("%s reads %q, want %q", selector, got, want)
 		}

@@ -199,8 +199,8 @@ func TestTheControlPageMovesCardsAndReader(t *testing.T) {
 		}
 	}
 	v := d.bench.view()
-	if v.Cards[1].TriesLeft != 1 || v.Cards[4].TriesLeft != 0 || v.Cards[0].TriesLeft != 3 || v.PIN != virtual.DefaultPIN {
-		t.Errorf("the cards are %+v", v.Cards)
+	if len(v.Cards) != ready || v.BadCards[2].TriesLeft != 1 || v.BadCards[1].TriesLeft != 0 || v.Cards[0].TriesLeft != 3 || v.PIN != virtual.DefaultPIN {
+		t.Errorf("the cards are %+v and %+v", v.Cards, v.BadCards)
 	}
 }
 

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"context"
 	"testing"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"github.com/cardea-agent/cardea/agent/signin"
+	"github.com/cardea-agent/cardea/web/portal/texts"
 )
 
 // found is shown when the page's script is at work and has the agent.
@@ -17,7 +21,7 @@ const spare = 2
 // draws keeps pictures of the page in every look, which it must fit.
 func (w *ward) draws(name string) {
 	w.t.Helper()
-	gallery{visit: w.visit, t: w.t, folder: pictures(w.t)}.state(name)
+	gallery{visit: w.visit, t: w.t, folder: pictures(w.t), words: texts.All()[texts.English], axe: readAxe(w.t)}.state(name)
 }
 
 func TestACardIsRegisteredInThreeStepsAndLocksThePageFromThenOn(t *testing.T) {
@@ -30,7 +34,6 @@ func TestACardIsRegisteredInThreeStepsAndLocksThePageFromThenOn(t *testing.T) {
 		shown(found), shown(`#check-policyAccepted[data-finding="met"]`),
 		shown(`#check-browserFit[data-finding="met"]`), shown(`#check-cardReadable[data-finding="unknown"]`),
 	)
-	w.draws("register-name")
 	w.see(
 		chromedp.Clear(chromedp.CSS("#name")), chromedp.SendKeys(chromedp.CSS("#name"), "Ward card"),
 		chromedp.Click(chromedp.CSS("#choose")), shown("#register-card"), reads("#main", "Ward card"))
@@ -43,13 +46,15 @@ func TestACardIsRegisteredInThreeStepsAndLocksThePageFromThenOn(t *testing.T) {
 		shown("#register-card"), shown(found))
 	w.bench.insert(spare)
 	w.see(shown(`#check-cardReadable[data-finding="met"]`))
-	w.draws("register-card")
+	w.bench.insert(4) // its PIN is blocked
+	w.see(shown(`#check-cardReadable[data-finding="missing"]`), reads("#check-cardReadable", "is blocked"))
+	w.bench.insert(spare)
+	w.see(shown(`#check-cardReadable[data-finding="met"]`))
 	w.see(chromedp.Click(chromedp.CSS("#register-card")))
 	if err := w.askedTo(signin.ToSignIn); err != nil {
 		t.Fatal(err)
 	}
 	w.see(shown(`body[data-standing="present"] #to-home`))
-	w.draws("registered")
 	w.bench.remove()
 	w.see(shown(covered))
 	w.bench.insert(spare)
@@ -74,4 +79,24 @@ func TestACardOfSomebodyElseIsNotRegistered(t *testing.T) {
 	}
 	w.see(shown(`#error[data-code="cardTaken"]`), reads("#error", "IT service desk"))
 	w.draws("register-taken")
+}
+
+func TestABrowserThatCannotLockAPageRegistersNoCard(t *testing.T) {
+	w := newWard(t)
+	w.startAgent(w.allowed())
+	w.bench.insert(spare)
+	script := page.AddScriptToEvaluateOnNewDocumentParams{Source: "delete HTMLDialogElement.prototype.showModal"}
+	w.see(
+		chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+			_, err := cdp.Call(ctx, target, page.AddScriptToEvaluateOnNewDocument, script)
+			return err
+		}),
+		chromedp.Navigate(w.origin+"/?then=/register"), shown("#signin-password"),
+		types("#email", people[0].email), types("#password", demoPassword), click("#signin-password"),
+		shown("#choose"), click("#choose"), shown("#register-card"), shown(found),
+		shown(`#check-browserFit[data-finding="missing"]`), reads("#check-browserFit", "too old"), click("#register-card"), hidden("#progress"),
+	)
+	if len(w.asked) > 0 {
+		t.Error("a PIN was asked for")
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/mail"
+	"net/netip"
 	"path/filepath"
 	"regexp"
 
@@ -46,8 +47,8 @@ var people = []person{
 
 // contacts are made up: 01632 960 is a range for stories.
 var contacts = portal.Contacts{
-	LocalAdministrator: portal.Contact{Name: "IT service desk", Phone: "01632 960100", Email: "it@hospital.example", Hours: "00–24"},
-	CardIssuer:         portal.Contact{Name: "Card office", Phone: "01632 960101", Email: "cards@hospital.example", Hours: "08–18"},
+	LocalAdministrator: portal.Contact{Name: "IT service desk", Phone: "01632 960100", Email: "it@hospital.example", Hours: "24/7"},
+	CardIssuer:         portal.Contact{Name: "Card office", Phone: "01632 960101", Email: "cards@hospital.example", Hours: "08:00–18:00"},
 	SoftwareDesk:       portal.Contact{Name: "Clinical applications desk", Phone: "01632 960102", Email: "apps@hospital.example"},
 	MailDesk:           portal.Contact{Name: "Mail desk", Phone: "01632 960103", Email: "post@hospital.example"},
 }
@@ -97,7 +98,7 @@ func settle(ctx context.Context, a *accounts.Accounts, one person, card *virtual
 	if err != nil {
 		return err
 	}
-	token, err := a.SignIn(ctx, accounts.Browser{}, one.email, demoPassword)
+	token, err := a.SignIn(ctx, accounts.Browser{From: netip.IPv6Loopback()}, one.email, demoPassword)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -30,10 +31,16 @@ type ward struct {
 
 func newWard(t *testing.T) *ward {
 	t.Helper()
-	needBrowser(t)
 	asked := make(chan signin.About, 16)
+	return newWardWith(t, typist{asked}, asked)
+}
+
+// newWardWith is newWard for a prompter that says in asked what it shows.
+func newWardWith(t *testing.T, prompter signin.Prompter, asked chan signin.About) *ward {
+	t.Helper()
+	needBrowser(t)
 	d, err := newDemo(config{
-		listen: "127.0.0.1:0", site: "localhost:0", prompter: typist{asked},
+		listen: "127.0.0.1:0", site: "localhost:0", prompter: prompter,
 		log: slog.New(slog.DiscardHandler), trace: io.Discard, notice: io.Discard, folder: t.TempDir(),
 	})
 	if err != nil {
@@ -70,8 +77,14 @@ func (w *ward) startAgent(rules string) (stop func()) {
 	if c.Policy, err = policy.Parse([]byte(rules)); err != nil {
 		w.t.Fatal(err)
 	}
-	if c.Listeners, err = loopback.Listen(net.JoinHostPort("127.0.0.1", strconv.Itoa(w.agentPort))); err != nil {
-		w.t.Fatal(err)
+	// Meanwhile the port may have been lent to somebody's outgoing connection.
+	for end := time.Now().Add(stepTime); ; time.Sleep(10 * time.Millisecond) {
+		if c.Listeners, err = loopback.Listen(net.JoinHostPort("127.0.0.1", strconv.Itoa(w.agentPort))); err == nil {
+			break
+		}
+		if time.Now().After(end) {
+			w.t.Fatal(err)
+		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -99,12 +112,8 @@ func (w *ward) see(actions ...chromedp.Action[chromedp.Void]) {
 // signIn signs in with the first card.
 func (w *ward) signIn() {
 	w.t.Helper()
-	w.bench.insert(0)
-	w.see(chromedp.Navigate(w.origin+"/"), shown(`#status[data-state="ready"]`), chromedp.Click(chromedp.CSS("#signin")))
-	if err := w.askedTo(signin.ToSignIn); err != nil {
-		w.t.Fatal(err)
-	}
-	w.see(shown(open), chromedp.SendKeys(chromedp.CSS("#note"), note))
+	w.signInAs(0)
+	w.see(chromedp.SendKeys(chromedp.CSS("#note"), note))
 }
 
 func TestThePageTellsAMissingAgentFromOneThatRefusesAndComesBackByItself(t *testing.T) {
@@ -175,11 +184,7 @@ func (w *ward) tabTo(id string) {
 	w.t.Helper()
 	for range 15 {
 		w.see(chromedp.KeyEvent(kb.Tab))
-		has, err := chromedp.Run(w.visit.site, chromedp.Evaluate[string]("document.activeElement.id"))
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		if has == id {
+		if w.focusedID() == id {
 			return
 		}
 	}

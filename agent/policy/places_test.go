@@ -359,3 +359,55 @@ func FuzzParseReadsWhatItPrints(f *testing.F) {
 		}
 	})
 }
+
+func TestEachKindOfHelpHasTheContactOfTheFirstPlaceThatNamesOne(t *testing.T) {
+	p := lay(t)
+	write(t, p.Machine, "[[contact]]\nfor = \"mail\"\nemail = \"m@example.org\"\n[[contact]]\nfor = \"administrator\"\nname = \"Local\"\n")
+	write(t, filepath.Join(p.Folder, "1.toml"), "[[contact]]\nfor = \"administrator\"\nname = \"Desk\"\nphone = \"1\"\n")
+	got := load(t, p)
+	for kind, want := range map[Help]string{HelpAdministrator: "Desk, 1", HelpMail: "m@example.org", HelpCardIssuer: ""} {
+		if c, ok := got.Contact(kind); c.String() != want || ok != (want != "") {
+			t.Errorf("%s: got %q, %v, want %q", kind, c, ok, want)
+		}
+	}
+}
+
+// allowedByFuzz fails when a foreign text makes an origin that no policy could.
+func allowedByFuzz(t *testing.T, d document) {
+	t.Helper()
+	p, problems := merge([]document{d})
+	if len(problems) > 0 {
+		return
+	}
+	for _, url := range p.Origins() {
+		if err := checkOrigin(url); err != nil {
+			t.Errorf("allowed %q: %v", url, err)
+		}
+	}
+}
+
+func FuzzAProfileNeverAllowsWhatTOMLWouldNot(f *testing.F) {
+	f.Add([]byte(plistOf(`<key>origin</key><array><dict><key>url</key><string>https://a.example</string></dict></array>`)))
+	f.Add([]byte(plistOf(`<key>PayloadContent</key><array><dict><key>PayloadType</key><string>` + ProfileID + `</string></dict></array>`)))
+	f.Add([]byte("bplist00"))
+	f.Add([]byte(`{"listen" = {"port" = 1; }; }`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		tree, err := parseProfile(text)
+		if err == nil {
+			allowedByFuzz(t, document{level: ByPolicy, tree: tree, line: noLines, alone: true})
+		}
+	})
+}
+
+func FuzzARegistryTextStaysWithinItsRecord(f *testing.F) {
+	f.Add("https://a.example", `rights = ["sign"]`)
+	f.Add("https://a.example", "group = \"a\"}\n[removal]\naction = \"none\"\nx = {")
+	f.Fuzz(func(t *testing.T, id, text string) {
+		key := Key{Keys: map[string]Key{"origin": {Values: map[string]any{id: text}}}}
+		tree, problems := key.tree("HKLM", "")
+		if list, ok := tree["origin"].([]any); len(tree) != 1 || len(problems) == 0 && (!ok || len(list) != 1) {
+			t.Fatalf("%q became %v", text, tree)
+		}
+		allowedByFuzz(t, document{level: ByPolicy, tree: tree, line: noLines, alone: true})
+	})
+}

@@ -54,7 +54,7 @@ type Policy struct {
 	port        int
 	logLevel    slog.Level
 	browsers    []string
-	contacts    map[string]string // by the protocol's word for who can act
+	contacts    map[Help]Contact
 
 	effective []Effective
 	warnings  []*Problem
@@ -102,6 +102,9 @@ func (p *Policy) SessionLimit() time.Duration { return p.limit }
 // file is yet to be checked with package trust.
 func (p *Policy) CardList() string { return p.cardList }
 
+// Current returns the policy itself: it does not change.
+func (p *Policy) Current() (*Policy, <-chan struct{}) { return p, nil }
+
 // Origins are the sites that may ask, in the order in which they are written.
 func (p *Policy) Origins() []string { return slices.Clone(p.order) }
 
@@ -110,6 +113,12 @@ func (p *Policy) Port() int { return p.port }
 
 // LogLevel is the least that is logged.
 func (p *Policy) LogLevel() slog.Level { return p.logLevel }
+
+// Contact is whom to ask for a kind of help; ok is false when nobody is named.
+func (p *Policy) Contact(kind Help) (c Contact, ok bool) {
+	c, ok = p.contacts[kind]
+	return c, ok
+}
 
 // Browsers are those that the sites are to be allowed in.
 func (p *Policy) Browsers() []string { return slices.Clone(p.browsers) }

@@ -133,8 +133,25 @@ var table = []Setting{
 	{
 		Name: "listen.port", Type: Number, Scope: Machine, Since: "0.1", Default: "24747", Min: 1, Max: 65535, NextStart: true,
 		Title:   "Port for pages",
-		Meaning: "The port of 127.0.0.1 and [::1] that pages reach the agent at. Sites have to name the same one.",
+		Meaning: "The port of 127.0.0.1 and [::1] at which an agent serves pages that has no broker to do it. Sites have to name the same one.",
 		set:     func(p *Policy, v any) error { p.port = int(v.(int64)); return nil },
+	},
+	{
+		Name: "contact", Type: Records, Scope: Machine, Since: "0.1", Join: true,
+		Title:   "Who can help",
+		Example: `[{for = "administrator", name = "Service desk", phone = "01234 567890", email = "it@example.org", url = "https://help.example.org"}]`,
+		Meaning: "Whom a person is sent to for a kind of help. They are named where something goes wrong. Of a kind that is named in several places, the first one counts.",
+		Fields: []Setting{
+			{
+				Name: "for", Type: Choice, Title: "Kind of help", Example: `"administrator"`, Since: "0.1", Choices: helps,
+				Meaning: "`administrator` looks after this computer, `cardIssuer` gives out cards and mends their PINs, `software` and `mail` are the desks for those.",
+			},
+			{Name: "name", Type: Text, Title: "Name", Example: `"Service desk"`, Since: "0.1", Meaning: "What the person or the desk is called.", set: printable},
+			{Name: "phone", Type: Text, Title: "Telephone", Example: `"01234 567890"`, Since: "0.1", Meaning: "A telephone number, as people write it.", set: printable},
+			{Name: "email", Type: Text, Title: "E-mail", Example: `"it@example.org"`, Since: "0.1", Meaning: "An e-mail address.", set: printable},
+			{Name: "url", Type: Text, Title: "Page", Example: `"https://help.example.org"`, Since: "0.1", Meaning: "A page with help.", set: httpsPage},
+		},
+		set: func(p *Policy, v any) error { return p.setContacts(v.([]Record)) },
 	},
 	{
 		Name: "log.level", Type: Choice, Scope: Person, Since: "0.1", Default: `"info"`, Choices: []string{"error", "warn", "info", "debug"}, User: true,
@@ -149,9 +166,6 @@ var table = []Setting{
 		Meaning: "The browsers that `cardea-agent browser-policy` allows the sites in, so that they ask nobody. `[]` leaves them all alone.",
 		set:     func(p *Policy, v any) error { p.browsers = v.([]string); return nil },
 	},
-	contactRow("contact.admin", "admin", "Whom to ask about this computer", `"IT service desk, 020 7946 0000"`, "what an administrator of the computer can mend"),
-	contactRow("contact.cardIssuer", "card-issuer", "Whom to ask about cards", `"Card office, room 12, cards@example.org"`, "a new, a renewed or an unblocked card"),
-	contactRow("contact.site", "site", "Whom to ask about the sites", `"records@example.org"`, "what the people behind a site can mend"),
 }
 
 const day = 24 * time.Hour

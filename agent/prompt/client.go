@@ -295,24 +295,6 @@ func (l *agentLink) ask(dialog, id uint64, f func(*clientDialog)) {
 	})
 }
 
-func (q pinQuestion) question() signin.PINQuestion {
-	return signin.PINQuestion{TriesLeft: q.TriesLeft, Wrong: q.Wrong, LastTry: q.LastTry}
-}
-
-// askAboutKeypad puts one of the two questions where no PIN is typed here.
-func (l *agentLink) askAboutKeypad(k kind, d *clientDialog, q pinQuestion) {
-	show := d.dialog.ShowKeypad
-	if k == kindAskLastTry {
-		show = d.dialog.ConfirmLastTry
-	}
-	switch err := show(d.ctx, q.question()); {
-	case err != nil:
-		l.fail(q.ID, err)
-	case k == kindAskLastTry:
-		_ = l.write(kindConfirmed, answer{ID: q.ID})
-	}
-}
-
 func (l *agentLink) askPIN(d *clientDialog, q pinQuestion) {
 	a, err := d.dialog.AskPIN(d.ctx, q.question())
 	defer a.PIN.Wipe()

@@ -172,19 +172,6 @@ func (d *serverDialog) pinQuestion(q signin.PINQuestion) func(id uint64) any {
 	}
 }
 
-// ConfirmLastTry asks for the extra yes. When ctx ends, the window closes.
-func (d *serverDialog) ConfirmLastTry(ctx context.Context, q signin.PINQuestion) error {
-	_, err := d.call(ctx, kindAskLastTry, kindConfirmed, d.pinQuestion(q))
-	return err
-}
-
-// ShowKeypad shows that the PIN is awaited on the reader. When ctx ends, its page
-// stays until the next question or Close: the card is being asked.
-func (d *serverDialog) ShowKeypad(ctx context.Context, q signin.PINQuestion) error {
-	_, err := d.call(ctx, kindShowKeypad, "", d.pinQuestion(q))
-	return err
-}
-
 // ChooseKey lets the person choose. When ctx ends, the window closes.
 func (d *serverDialog) ChooseKey(ctx context.Context, keys []signin.KeyChoice) (int, error) {
 	choices := make([]keyChoice, len(keys))

@@ -103,6 +103,8 @@ func TestAUseCasesErrorKeepsItsCodeAndItsNumbers(t *testing.T) {
 		{fmt.Errorf("wrapped: %w", context.DeadlineExceeded), "timedOut", nil},
 		{&signin.Error{Code: signin.CodeCardUnknown, ATR: "3B 00"}, "cardUnknown", map[string]any{"atr": "3B 00"}},
 		{&signin.Error{Code: signin.CodeCardUnknown}, "cardUnknown", nil},
+		{&signin.Error{Code: signin.CodeModuleFailed, How: signin.ModuleHung, Err: cause}, "moduleFailed", map[string]any{"how": signin.ModuleHung}},
+		{&signin.Error{Code: signin.CodeModuleMissing, Err: cause}, "moduleMissing", nil},
 		{NewError(CodeUnsupported, nil), "unsupported", nil},
 	}
 	for _, test := range tests {

@@ -65,8 +65,9 @@ type Policy interface {
 	endpoint.Origins
 	// CardList is the path of a list of further cards, empty without one.
 	CardList() string
-	// Contact is whom people ask for the help of a kind; empty for nobody.
-	Contact(kind string) string
+	// Current returns what is in force, and a channel that is closed when
+	// something else is; nil when it never will be.
+	Current() (*policy.Policy, <-chan struct{})
 }
 
 var (
@@ -122,12 +123,19 @@ func Run(ctx context.Context, c Config) error {
 	})
 	door := endpoint.New(endpoint.Config{
 		Backend: service, Origins: c.Policy, Peers: peer.System{}, Self: self,
-		Version: c.Version, Developer: c.Developer, Log: c.Log, Audit: c.Audit, Contact: c.Policy.Contact,
+		Version: c.Version, Developer: c.Developer, Log: c.Log, Audit: c.Audit, Contact: c.whoHelps,
 	})
 	group.Go(func() error { return cards.Run(ctx) })
+	group.Go(func() error { refresh(ctx, c.Policy, cards); return nil })
 	group.Go(func() error { return service.Run(ctx) })
 	group.Go(func() error { return door.Serve(ctx, c.Listeners...) })
 	return group.Wait()
+}
+
+// whoHelps is whom people ask, as the policy in force says.
+func (c Config) whoHelps(who string) string {
+	p, _ := c.Policy.Current()
+	return p.WhoHelps(who)
 }
 
 // promptServer is nil where nobody needs one. One that answers inquiries alone is
@@ -138,13 +146,26 @@ func (c Config) promptServer() (*prompt.Server, error) {
 	}
 	server, err := prompt.NewServer(prompt.ServerConfig{
 		Path: c.PromptPath, Log: c.Log, Version: c.Version, Facts: c.Facts, Records: c.Records,
-		Contact: c.Policy.Contact,
+		Contact: c.whoHelps,
 	})
 	if err != nil && c.Prompter != nil {
 		c.Log.Warn("nobody can ask how this agent stands", "err", err)
 		return nil, nil
 	}
 	return server, err
+}
+
+// refresh has the cards looked at by each policy that comes into force.
+func refresh(ctx context.Context, rules Policy, cards *card.Manager) {
+	for {
+		_, changed := rules.Current()
+		cards.Refresh()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // modules starts the processes of modules.

@@ -102,6 +102,7 @@ type ward struct {
 	socket  string
 	address string
 	journal *journal
+	policy  session.Policy // nil: that of rules
 	stop    func()
 	change  func(*session.Config) // of the agent; may be nil
 }
@@ -137,9 +138,13 @@ func newWardWith(t *testing.T, driver pcsc.Driver, s slot, change func(*session.
 // start runs the agent until stop; a second start takes the same port.
 func (w *ward) start() {
 	w.t.Helper()
-	p, err := policy.Parse([]byte(rules))
-	if err != nil {
-		w.t.Fatal(err)
+	p := w.policy
+	if p == nil {
+		parsed, err := policy.Parse([]byte(rules))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		p = parsed
 	}
 	listeners, err := loopback.Listen(w.address)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 type Fault struct {
 	n      int  // which command from now on, 0: by instruction
 	ins    byte // which instruction
+	skip   int  // how many with this instruction go well before
 	always bool
 	action Action
 }
@@ -51,6 +52,18 @@ func Delay(d time.Duration) Action {
 	return Action{before: func(ctx context.Context) ([]byte, error) { return nil, wait(ctx, d) }}
 }
 
+// Hold does the command when f returns. A card that is pulled meanwhile, which
+// ends ctx, does not do it. f may change the card's script, but nothing else of
+// the card answers until it returns.
+func Hold(f func(ctx context.Context)) Action {
+	return Action{before: func(ctx context.Context) ([]byte, error) {
+		if f(ctx); ctx.Err() != nil {
+			return nil, ErrRemoved
+		}
+		return nil, nil
+	}}
+}
+
 // At lets the action happen once, at the n-th command from now, counted from 1.
 func At(n int, a Action) Fault { return Fault{n: n, action: a} }
 
@@ -60,6 +73,10 @@ func On(ins byte, a Action) Fault { return Fault{ins: ins, action: a} }
 // Always lets the action happen at every command with the instruction of On, or
 // at the n-th and every later one of At.
 func (f Fault) Always() Fault { f.always = true; return f }
+
+// Skip lets that many commands with the instruction of On go well first. A
+// sign-in sends VERIFY to ask for the tries, with the PIN, and to forget it.
+func (f Fault) Skip(n int) Fault { f.skip = n; return f }
 
 // RemoveAt is At(n, Remove).
 func RemoveAt(n int) Fault { return At(n, Remove) }
@@ -93,6 +110,10 @@ func (s *script) next(raw []byte) Action {
 	s.seen++
 	for i, f := range s.faults {
 		if !f.matches(s.seen, raw) {
+			continue
+		}
+		if f.skip > 0 {
+			s.faults[i].skip--
 			continue
 		}
 		if !f.always {

@@ -26,6 +26,7 @@ func TestAScriptMakesTheCardFail(t *testing.T) {
 		{"garbage", []virtual.Fault{virtual.On(0x20, virtual.Garbage(0x42))}, []string{"42", "63C3", "63C2", "63C1"}},
 		{"garbage always", []virtual.Fault{virtual.On(0x20, virtual.Garbage(1, 2, 3)).Always()}, []string{"010203", "010203", "010203", "010203"}},
 		{"another instruction", []virtual.Fault{virtual.On(0x87, virtual.Mute)}, []string{"63C3", "63C3", "63C2", "63C1"}},
+		{"the third with the instruction", []virtual.Fault{virtual.On(0x20, virtual.Mute).Skip(2)}, []string{"63C3", "63C3", "mute", "63C2"}},
 		{"two faults", []virtual.Fault{virtual.MuteAt(1), virtual.On(0x20, virtual.Answer(0x6700))}, []string{"mute", "6700", "63C2", "63C1"}},
 	}
 	for _, test := range tests {
@@ -62,6 +63,28 @@ func TestADelayEndsWhenTheCardIsPulled(t *testing.T) {
 		start = time.Now()
 		if _, err := card.Transmit(ctx, unhex(t, verifyWrong)); !errors.Is(err, virtual.ErrRemoved) || time.Since(start) != time.Second {
 			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		if pin, _ := card.TriesLeft(); pin != 3 {
+			t.Errorf("%d tries left: the command was done although the card was out", pin)
+		}
+	})
+}
+
+func TestACommandIsHeldUntilItIsLetGoOrTheCardIsPulled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		card := virtual.NewCard(virtual.NewCA("Test CA"), virtual.P256("Robin Example"))
+		card.Script(virtual.On(0x20, virtual.Hold(func(context.Context) {
+			time.Sleep(time.Minute)
+			card.Script(virtual.On(0x20, virtual.Hold(func(ctx context.Context) { <-ctx.Done() })))
+		})))
+		start := time.Now()
+		if _, sw := send(t, card, unhex(t, triesLeft)); sw != 0x63C3 || time.Since(start) != time.Minute {
+			t.Errorf("%04X after %v", sw, time.Since(start))
+		}
+		ctx, pull := context.WithTimeout(t.Context(), time.Second)
+		defer pull()
+		if _, err := card.Transmit(ctx, unhex(t, verifyWrong)); !errors.Is(err, virtual.ErrRemoved) {
+			t.Error(err)
 		}
 		if pin, _ := card.TriesLeft(); pin != 3 {
 			t.Errorf("%d tries left: the command was done although the card was out", pin)

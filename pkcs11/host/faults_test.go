@@ -256,7 +256,7 @@ func TestACancelledHangIsEndedWithoutItsDeadline(t *testing.T) {
 		faulty.At(t, 1, function+" hangs", 0)
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
-			await(t, function, func() bool { return faulty.Count(t, function) > 0 })
+			await(t, function, func() bool { return faulty.Count(t, function+" hangs") > 0 })
 			cancel()
 		}()
 		if _, err := h.Sign(ctx, request(token, 0, 1)); !errors.Is(err, context.Canceled) {

@@ -8,7 +8,9 @@ import (
 	"net/mail"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cardea-agent/cardea/pcsc/virtual"
 	"github.com/cardea-agent/cardea/web/portal/accounts"
@@ -23,7 +25,8 @@ const password = "four grey geese go home"
 // people are the accounts of one site.
 type people struct {
 	*accounts.Accounts
-	mails string // the folder of the mails that were sent
+	mails string        // the folder of the mails that were sent
+	ahead *atomic.Int64 // how far the accounts' clock is, as a time.Duration
 }
 
 // newPeople makes the accounts of a site, in a file as a real one has it.
@@ -34,10 +37,11 @@ func newPeople(t *testing.T) people {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mails := filepath.Join(dir, "mails")
+	mails, ahead := filepath.Join(dir, "mails"), &atomic.Int64{}
 	a, err := accounts.New(accounts.Config{
 		Store: kept, Texts: texts.ByKey(), Language: "en", Site: "Example Hospital", Policy: "2026-11",
 		Mailer:   accounts.Folder{Path: mails, From: mail.Address{Name: "Example Hospital", Address: "no-reply@hospital.example"}},
+		Clock:    func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) },
 		HashCost: accounts.HashCost{Memory: 64, Passes: 1, Lanes: 1}, // the cost is measured elsewhere
 	})
 	if err != nil {
@@ -49,8 +53,11 @@ func newPeople(t *testing.T) people {
 			t.Error(err)
 		}
 	})
-	return people{a, mails}
+	return people{a, mails, ahead}
 }
+
+// timePasses lets the site believe that it is later.
+func (p people) timePasses(d time.Duration) { p.ahead.Add(int64(d)) }
 
 // emailOf is the address of somebody: anna.example@hospital.example.
 func emailOf(name string) string {

@@ -38,6 +38,11 @@ type bidiMessage struct {
 	Params  json.RawMessage `json:"params"`
 }
 
+// bidiError is the browser's no to a command.
+type bidiError struct{ method, code, message string }
+
+func (e *bidiError) Error() string { return e.method + ": " + e.code + ": " + e.message }
+
 var errBrowserGone = errors.New("the browser has closed the connection")
 
 // dialBiDi connects to a browser and begins a session. event hears of the
@@ -116,7 +121,7 @@ func (b *bidi) call(ctx context.Context, method string, params object, result an
 	select {
 	case m := <-answer:
 		if m.Type != "success" {
-			return fmt.Errorf("%s: %s: %s", method, m.Error, m.Message)
+			return &bidiError{method, m.Error, m.Message}
 		}
 		if result == nil {
 			return nil

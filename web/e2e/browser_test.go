@@ -32,9 +32,9 @@ type browser interface {
 type tab interface {
 	// open shows a page, and returns when it is loaded.
 	open(ctx context.Context, url string) error
-	// click clicks on the element with an id, as a mouse does. errNotThere: it
-	// cannot be seen now.
-	click(ctx context.Context, id string) error
+	// click clicks on the first element that a CSS selector names, as a mouse
+	// does. errNotThere: it cannot be seen now.
+	click(ctx context.Context, selector string) error
 	// evaluate stores what an expression, or the promise that it is, comes to: a
 	// string, a number or a boolean.
 	evaluate(ctx context.Context, expression string, value any) error
@@ -42,7 +42,9 @@ type tab interface {
 	beforeEach(ctx context.Context, script string) error
 	// picture is what the page looks like, as a PNG.
 	picture(ctx context.Context) ([]byte, error)
-	// close closes the window, as its person does.
+	// opened is a tab that a link of this one opened; nil while there is none.
+	opened(ctx context.Context) (tab, error)
+	// close closes the tab, and a window with its last one, as its person does.
 	close()
 }
 
@@ -65,6 +67,9 @@ func inChromium(t *testing.T, scene func(t *testing.T, b browser)) {
 		}
 	}
 }
+
+// blank is the address of an empty page.
+const blank = "about:blank"
 
 // page is what a person sees of a site.
 type page struct {
@@ -97,20 +102,57 @@ func (p *page) do(what string, action func(ctx context.Context) error) {
 func (p *page) goTo(url string) {
 	p.t.Helper()
 	p.do("open "+url, func(ctx context.Context) error { return p.open(ctx, url) })
+	if url != blank {
+		until(p.t, url+" is at work", func() bool { return get[bool](p, settled) }, p.show)
+	}
 }
 
 // press clicks on the element with an id when it is there.
 func (p *page) press(id string) {
 	p.t.Helper()
-	until(p.t, "#"+id+" can be clicked on", func() bool {
+	p.pressOn("#" + id)
+}
+
+// pressOn is press for what a CSS selector names. It waits until that stands
+// still: a line of text that comes above it would have the click miss.
+func (p *page) pressOn(selector string) {
+	p.t.Helper()
+	until(p.t, selector+" can be clicked on", func() bool {
+		if !get[bool](p, fmt.Sprintf(still, selector)) {
+			return false
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		defer cancel()
-		err := p.click(ctx, id)
+		err := p.click(ctx, selector)
 		if err != nil && !errors.Is(err, errNotThere) {
-			p.t.Fatalf("click on %s: %v\n%s", id, err, p.show())
+			p.t.Fatalf("click on %s: %v\n%s", selector, err, p.show())
 		}
 		return err == nil
 	}, p.show)
+}
+
+// still comes to whether an element stays where it is for two frames.
+const still = `(async () => {
+	const e = document.querySelector(%q);
+	const place = () => JSON.stringify(e?.getBoundingClientRect());
+	const before = place();
+	await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+	return Boolean(e) && before === place();
+})()`
+
+// follow clicks on a link that opens a tab of its own, and returns that.
+func (p *page) follow(selector string) *page {
+	p.t.Helper()
+	p.pressOn(selector)
+	var found tab
+	until(p.t, "a tab opens", func() bool {
+		p.do("look for the tab", func(ctx context.Context) (err error) {
+			found, err = p.opened(ctx)
+			return err
+		})
+		return found != nil
+	}, p.show)
+	return &page{p.t, found}
 }
 
 // get evaluates an expression in the page. It is the zero value while the page
@@ -153,13 +195,18 @@ func (p *page) failsIn(id, code, text string) {
 	p.reads(id, text)
 }
 
-// at waits until the page with a path is shown.
+// at waits until the page with a path is shown, its scripts have begun their
+// work, and it is known whether it is covered: who clicks sooner may find a
+// button that does nothing yet.
 func (p *page) at(path string) {
 	p.t.Helper()
 	until(p.t, "the page "+path, func() bool {
-		return get[bool](p, fmt.Sprintf(`location.pathname === %q && document.readyState === "complete"`, path))
+		return get[bool](p, fmt.Sprintf(`location.pathname === %q && (%s)`, path, settled))
 	}, p.show)
 }
+
+const settled = `document.readyState === "complete" && document.body.dataset.standing !== "unknown" &&
+	Promise.all([...document.scripts].filter((s) => s.type === "module").map((s) => import(s.src))).then(() => true)`
 
 // stands waits until a page behind the sign-in stands in a way: present when it
 // can be used, otherwise why it is covered.

@@ -95,8 +95,23 @@ func (t *chromiumTab) open(ctx context.Context, url string) error {
 	return t.in(ctx, chromedp.Navigate(url))
 }
 
-func (t *chromiumTab) click(ctx context.Context, id string) error {
-	return t.in(ctx, chromedp.Click(chromedp.ID(id)))
+func (t *chromiumTab) click(ctx context.Context, selector string) error {
+	return t.in(ctx, chromedp.Click(chromedp.CSS(selector)))
+}
+
+func (t *chromiumTab) opened(ctx context.Context) (tab, error) {
+	mine := chromedp.FromContext(t.ctx)
+	all, err := chromedp.Targets(t.ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range all {
+		if other.Type == "page" && other.BrowserContextID == mine.BrowserContextID && other.TargetID != mine.Target.TargetID {
+			ctx, cancel := chromedp.NewContext(t.ctx, chromedp.WithTargetID(other.TargetID))
+			return &chromiumTab{ctx, cancel}, chromedp.Do(ctx)
+		}
+	}
+	return nil, ctx.Err()
 }
 
 func (t *chromiumTab) evaluate(ctx context.Context, expression string, value any) error {

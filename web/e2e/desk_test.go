@@ -61,6 +61,7 @@ func newDesk() (*desk, error) {
 		dir: dir, out: out, logs: map[string]*journal{}, cards: virtual.NewCA("Example Card CA"),
 		canary: digits(), wrong: digits(), unwatch: func() {},
 	}
+	d.cards.Momentary = true // a card that is reported lost is refused from then on
 	if err := d.setUp(chromium, firefox); err != nil {
 		return nil, errors.Join(err, d.close())
 	}

@@ -18,6 +18,8 @@
 //	CARDEA_E2E_REQUIRED=1  a program that is missing is a failure
 //	CARDEA_E2E_OUT=FOLDER  where pictures of the screen and of the pages are kept,
 //	                       and logs; build/e2e by default
+//	CARDEA_E2E_ALL=1       let a card be pulled and the agent end at every moment in
+//	                       every browser; some otherwise in Chromium alone
 //	CARDEA_BIN=FOLDER      take cardea-agent and cardea-tray from there instead of
 //	                       building them
 //

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -144,19 +145,19 @@ func (t *firefoxTab) evaluate(ctx context.Context, expression string, value any)
 	return fmt.Errorf("%s is of type %s", expression, result.Type)
 }
 
-func (t *firefoxTab) click(ctx context.Context, id string) error {
+func (t *firefoxTab) click(ctx context.Context, selector string) error {
 	element, err := t.run(ctx, fmt.Sprintf(`{
-		const e = document.getElementById(%q);
+		const e = document.querySelector(%q);
 		e?.scrollIntoView({block: "center", behavior: "instant"});
 		e?.checkVisibility() ? e : null
-	}`, id))
+	}`, selector))
 	if err != nil {
 		return err
 	}
 	if element.Type != "node" {
 		return errNotThere
 	}
-	return t.call(ctx, "input.performActions", object{"context": t.id, "actions": []object{{
+	err = t.call(ctx, "input.performActions", object{"context": t.id, "actions": []object{{
 		"type": "pointer", "id": "mouse", "parameters": object{"pointerType": "mouse"},
 		"actions": []object{
 			{"type": "pointerMove", "x": 0, "y": 0, "origin": object{"type": "element", "element": object{"sharedId": element.SharedID}}},
@@ -164,6 +165,10 @@ func (t *firefoxTab) click(ctx context.Context, id string) error {
 			{"type": "pointerUp", "button": 0},
 		},
 	}}}, nil)
+	if e, is := errors.AsType[*bidiError](err); is && slices.Contains([]string{"move target out of bounds", "no such node"}, e.code) {
+		return errNotThere // the page changed meanwhile
+	}
+	return err
 }
 
 func (t *firefoxTab) beforeEach(ctx context.Context, script string) error {
@@ -180,9 +185,34 @@ func (t *firefoxTab) picture(ctx context.Context) ([]byte, error) {
 	return base64.StdEncoding.DecodeString(made.Data)
 }
 
+func (t *firefoxTab) opened(ctx context.Context) (tab, error) {
+	var all struct {
+		Contexts []struct{ Context, UserContext string }
+	}
+	if err := t.call(ctx, "browsingContext.getTree", object{"maxDepth": 0}, &all); err != nil {
+		return nil, err
+	}
+	for _, other := range all.Contexts {
+		if other.UserContext == t.profile && other.Context != t.id {
+			return &openedFirefoxTab{firefoxTab{t.bidi, t.profile, other.Context}}, nil
+		}
+	}
+	return nil, nil
+}
+
+// close closes all that was opened in the tab's user context, too.
 func (t *firefoxTab) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	// It fails when it was closed before.
 	_ = t.call(ctx, "browser.removeUserContext", object{"userContext": t.profile}, nil)
+}
+
+// openedFirefoxTab is a tab beside the one whose user context it is in.
+type openedFirefoxTab struct{ firefoxTab }
+
+func (t *openedFirefoxTab) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	_ = t.call(ctx, "browsingContext.close", object{"context": t.id}, nil)
 }

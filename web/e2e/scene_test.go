@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,17 +25,18 @@ type scene struct {
 	agent *program
 	port  string // of the agent
 	site  net.Listener
+	gates *gates // of the site
 	people
 	asked int // the place in the tray's log behind what was waited for
 }
 
 // newScene opens the sign-in page of the listed site, which may reach the agent.
-func newScene(t *testing.T, b browser) *scene {
+func newScene(t *testing.T, b browser, changes ...asking) *scene {
 	t.Helper()
-	return setScene(t, b, listedName, allowed)
+	return setScene(t, b, listedName, allowed, changes...)
 }
 
-func setScene(t *testing.T, b browser, name string, answer loopback) *scene {
+func setScene(t *testing.T, b browser, name string, answer loopback, changes ...asking) *scene {
 	t.Helper()
 	s := &scene{t: t, desk: open(t), port: "0", people: newPeople(t)}
 	s.site = listen(t)
@@ -48,7 +50,7 @@ func setScene(t *testing.T, b browser, name string, answer loopback) *scene {
 			s.desk.awaitReader(t, i, false) // or the next agent would see this card
 		}
 	})
-	s.desk.serve(t, s.site, name, atoi(s.port), s.people)
+	s.gates = s.desk.serve(t, s.site, name, atoi(s.port), s.people, changes...)
 	s.page = s.desk.newPage(t, b)
 	s.t.Cleanup(func() { // before the page goes
 		if t.Failed() {
@@ -112,16 +114,23 @@ func (s *scene) insertCard(holder string, changes ...func(*virtual.Profile)) *vi
 
 // newCard makes a card and registers it to an account of its holder.
 func (s *scene) newCard(holder string, changes ...func(*virtual.Profile)) *virtual.Card {
-	withPIN := func(p *virtual.Profile) { p.PIN = s.desk.canary }
-	card := virtual.NewCard(s.desk.cards, virtual.P256(holder).With(append(changes, withPIN)...))
+	s.t.Helper()
+	card := s.unregistered(holder, changes...)
 	s.add(s.t, holder, store.RoleUser)
 	s.register(s.t, holder, s.desk.cards.Certificate.Subject.CommonName, card)
 	return card
 }
 
+// unregistered makes a card that no site knows.
+func (s *scene) unregistered(holder string, changes ...func(*virtual.Profile)) *virtual.Card {
+	withPIN := func(p *virtual.Profile) { p.PIN = s.desk.canary }
+	return virtual.NewCard(s.desk.cards, virtual.P256(holder).With(append(changes, withPIN)...))
+}
+
 // signIn signs the holder of the card in the reader in.
 func (s *scene) signIn() {
 	s.t.Helper()
+	s.reads("status", "Your card is ready.")
 	s.press("signin")
 	s.askedPIN()
 	s.typePIN(s.desk.canary)
@@ -129,12 +138,68 @@ func (s *scene) signIn() {
 	s.stands("present")
 }
 
+// signInByPassword signs somebody in, who has an account.
+func (s *scene) signInByPassword(name string) {
+	s.t.Helper()
+	s.fill("email", emailOf(name))
+	s.fill("password", password)
+	s.press("signin-password")
+	s.at("/home")
+}
+
+// signOut signs out of the page and waits for the sign-in page.
+func (s *scene) signOut() {
+	s.t.Helper()
+	s.press("signout")
+	s.at("/")
+	s.reads("ended", "You are signed out.")
+}
+
+// fill types into the field with an id, in place of what is in it.
+func (s *scene) fill(id, text string) {
+	s.t.Helper()
+	s.press(id)
+	until(s.t, "#"+id+" has the keyboard", func() bool {
+		return get[bool](s.page, fmt.Sprintf(`document.hasFocus() && document.activeElement.id === %q`, id))
+	}, s.show)
+	s.desk.keys(s.t, "ctrl+a")
+	s.desk.write(s.t, text)
+	until(s.t, "what is typed is in #"+id, func() bool {
+		return get[string](s.page, fmt.Sprintf(`document.getElementById(%q).value`, id)) == text
+	}, s.show)
+}
+
+// mailed waits until the latest mail has these words.
+func (s *scene) mailed(words ...string) {
+	s.t.Helper()
+	var text string
+	until(s.t, "a mail is sent", func() bool {
+		sent, err := filepath.Glob(filepath.Join(s.mails, "*.eml"))
+		if err != nil || len(sent) == 0 {
+			return false
+		}
+		raw, err := os.ReadFile(sent[len(sent)-1])
+		text = string(raw)
+		return err == nil && containsAll(text, words)
+	}, func() string { return text })
+}
+
+func containsAll(text string, words []string) bool {
+	return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) })
+}
+
 // keep keeps pictures of the screen and of the page.
 func (s *scene) keep(name string) {
+	s.t.Helper()
+	s.keepOf(s.page, name)
+}
+
+// keepOf is keep while another page than the scene's is shown.
+func (s *scene) keepOf(shown *page, name string) {
 	s.t.Helper()
 	if _, is := s.tab.(*firefoxTab); is {
 		name = "firefox-" + name
 	}
-	s.desk.picturePage(s.page, name) // draws what is new; the screen shows it then
+	s.desk.picturePage(shown, name) // draws what is new; the screen shows it then
 	s.desk.picture(s.t, name)
 }

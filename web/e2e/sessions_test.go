@@ -85,7 +85,7 @@ func TestTheNextPageLearnsHowTheSessionStands(t *testing.T) {
 		}
 		s.keep("next-page-1-present")
 
-		s.goTo("about:blank")
+		s.goTo(blank)
 		s.desk.readers[0].Remove()
 		s.desk.awaitReader(t, 0, false)
 		s.goTo(origin(listedName, s.site) + "/home")

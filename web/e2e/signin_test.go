@@ -73,6 +73,7 @@ func TestKeysThatWereMeantForThePageAreNoPIN(t *testing.T) {
 	eachBrowser(t, func(t *testing.T, b browser) {
 		s := newScene(t, b)
 		card := s.insertCard("Robin Example")
+		s.reads("status", "Your card is ready.")
 		s.press("signin")
 		shown := s.trayWrote("window shown")
 		if _, err := s.desk.command("xdotool", "search", "--onlyvisible", "--name", pinWindow,
@@ -97,6 +98,7 @@ func TestAWrongPINAsksAgainWithTheNewCount(t *testing.T) {
 	eachBrowser(t, func(t *testing.T, b browser) {
 		s := newScene(t, b)
 		card := s.insertCard("Robin Example")
+		s.reads("status", "Your card is ready.")
 		s.press("signin")
 		s.askedPIN()
 		s.typePIN(s.desk.wrong)
@@ -131,6 +133,7 @@ func TestTheLastTryNeedsAnExtraYesAndBlocksTheCard(t *testing.T) {
 		s.notAsked()
 		s.reads("status", "The PIN of this card is blocked.")
 		s.keep("last-try-3-blocked")
+		s.helped("error", "/help/agent/pinBlocked", contacts.CardIssuer.Name)
 		if n := pinsSeen(card); n != 1 {
 			t.Errorf("the card was given %d PINs", n)
 		}
@@ -230,11 +233,12 @@ func TestAWindowGoesWithWhatAskedForIt(t *testing.T) {
 			"the window is closed": {func(s *scene) { s.desk.keys(t, "alt+F4") }, told},
 			"Cancel on the page":   {func(s *scene) { s.press("cancel") }, notTold},
 			"the tab is closed":    {func(s *scene) { s.close() }, nil},
-			"the page is left":     {func(s *scene) { s.goTo("about:blank") }, nil},
+			"the page is left":     {func(s *scene) { s.goTo(blank) }, nil},
 		} {
 			t.Run(name, func(t *testing.T) {
 				s := newScene(t, b)
 				card := s.insertCard("Robin Example")
+				s.reads("status", "Your card is ready.")
 				s.press("signin")
 				s.askedPIN()
 				s.desk.write(t, "12")

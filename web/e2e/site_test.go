@@ -105,32 +105,44 @@ func origin(name string, l net.Listener) string {
 	return fmt.Sprintf("https://%s:%d", name, l.Addr().(*net.TCPAddr).Port)
 }
 
-// serve runs a portal until the test ends. Browsers treat it as a public site,
-// though it is on this computer (Private Network Access, "treat-as-public-address").
-func (d *desk) serve(t *testing.T, l net.Listener, name string, agentPort int, accounts people) {
+// contacts are those who help the people of the sites.
+var contacts = portal.Contacts{
+	LocalAdministrator: portal.Contact{Name: "IT service desk", Phone: "01632 960100", Hours: "00–24"},
+	CardIssuer:         portal.Contact{Name: "Card office", Phone: "01632 960101", Email: "cards@hospital.example"},
+	SoftwareDesk:       portal.Contact{Name: "Clinical applications desk", Phone: "01632 960102"},
+	MailDesk:           portal.Contact{Name: "Mail desk", Phone: "01632 960103"},
+}
+
+// asking changes how a site checks cards.
+type asking = func(*verify.Config)
+
+// serve runs a portal until the test ends.
+func (d *desk) serve(t *testing.T, l net.Listener, name string, agentPort int, accounts people, changes ...asking) *gates {
 	t.Helper()
 	certificate, err := d.trust.issue()
 	if err != nil {
 		t.Fatal(err)
 	}
-	verifier, err := verify.New(verify.Config{
+	config := verify.Config{
 		Origins: []string{origin(name, l)}, Roots: d.cards.Pool(), UserID: verify.CommonName,
 		NoExtendedUsage: true, Revocation: verify.Revocation{Mode: verify.RevocationOff},
 		IssuerNames: map[string]string{d.cards.Certificate.Subject.String(): d.cards.Certificate.Subject.CommonName},
-	})
+	}
+	for _, change := range changes {
+		change(&config)
+	}
+	verifier, err := verify.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	log := d.log("site")
 	site := portal.New(portal.Config{
 		Origin: origin(name, l), AgentPort: agentPort, Verifier: verifier, Accounts: accounts.Accounts, Title: "Example Hospital",
-		Log: slog.New(slog.NewTextHandler(log, nil)),
+		Contacts: contacts, Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
+	held := &gates{paths: map[string]*halt{}}
 	server := &http.Server{
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Add("Content-Security-Policy", "treat-as-public-address")
-			site.ServeHTTP(w, r)
-		}),
+		Handler:           held.before(site),
 		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12},
 		ReadHeaderTimeout: limit,
 		ErrorLog:          stdlog.New(log, "", 0),
@@ -141,4 +153,5 @@ func (d *desk) serve(t *testing.T, l net.Listener, name string, agentPort int, a
 		_ = server.Close()
 		<-served
 	})
+	return held
 }

@@ -11,9 +11,14 @@ func TestASiteThatIsNotListedIsTold(t *testing.T) {
 	eachBrowser(t, func(t *testing.T, b browser) {
 		s := setScene(t, b, unlistedName, allowed)
 		card := s.insertCard("Robin Example")
+		// Firefox lets a page find out why only after a click.
+		until(t, "the page has looked for the agent", func() bool {
+			return get[string](s.page, `document.getElementById("status").dataset.state`) != "looking"
+		}, s.show)
 		s.press("signin")
 		s.fails("originRefused", "Cardea does not accept this site.")
 		s.keep("origin-refused")
+		s.helped("error", "/help/agent/originRefused", contacts.LocalAdministrator.Name)
 		if s.desk.pinWindowID() != "" || pinsSeen(card) != 0 {
 			t.Error("the person or the card was asked for a site that is refused")
 		}
@@ -23,12 +28,14 @@ func TestASiteThatIsNotListedIsTold(t *testing.T) {
 func TestABrowserThatWasToldNoIsTold(t *testing.T) {
 	inChromium(t, func(t *testing.T, b browser) {
 		s := setScene(t, b, listedName, denied)
+		s.reads("status", "The browser is set not to let this page reach Cardea.")
 		s.press("signin")
 		s.fails("loopbackDenied", "allow access to apps on this device")
 		if s.desk.log("console").length() == 0 {
 			t.Error("the browser's console is not written down, and it is searched for the PIN")
 		}
 		s.keep("loopback-denied")
+		s.helped("error", "/help/agent/loopbackDenied", "")
 	})
 }
 
@@ -89,9 +96,11 @@ func TestAnAgentThatDoesNotRunIsTold(t *testing.T) {
 		s.insertCard("Robin Example")
 		s.agent.stop()
 		s.goTo(origin(listedName, s.site) + "/")
+		s.reads("status", "Cardea does not answer on this computer.")
 		s.press("signin")
 		s.fails("notRunning", "Cardea does not answer on this computer.")
 		s.keep("agent-not-running")
+		s.helped("error", "/help/agent/notRunning", "")
 		s.startAgent()
 		s.agentWrote("tray connected")
 		s.reads("status", "Your card is ready.")
@@ -109,6 +118,7 @@ func TestADeskWithoutATrayIsTold(t *testing.T) {
 		s.fails("noPromptUI", "Cardea could not show its PIN window.")
 		t.Logf("click to noPromptUI: %v", time.Since(began).Round(time.Millisecond))
 		s.keep("no-tray")
+		s.helped("error", "/help/agent/noPromptUI", contacts.LocalAdministrator.Name)
 		place := s.agent.log.length()
 		if err := s.desk.startTray(); err != nil {
 			t.Fatal(err)

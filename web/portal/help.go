@@ -20,6 +20,17 @@ type Contact struct {
 	Hours string // "every day, 07:00 to 21:00"
 }
 
+// Dial is the telephone number as a tel link has it: without what people write
+// into it to read it (RFC 3966, section 5.1.1).
+func (c Contact) Dial() string {
+	return strings.Map(func(r rune) rune {
+		if r == '+' || r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, c.Phone)
+}
+
 // Contacts are those who can help, by the kind of help.
 type Contacts struct {
 	LocalAdministrator Contact // of the computer, its reader and its software
@@ -162,17 +173,55 @@ func (p *portal) helpCode(family func(string, texts.Texts) (advice, bool)) pageD
 	}
 }
 
-// helpIndex lists whom to turn to, and what the pages of codes are about.
+// helpView is whom to turn to, and every problem that has a page.
+type helpView struct {
+	Kinds    []helpKind
+	Families []helpFamily
+}
+
+type helpKind struct {
+	Text    string
+	Contact Contact
+}
+
+// helpFamily is a list of problems: those between the page and the agent, or
+// those that the server tells.
+type helpFamily struct {
+	Text     string
+	Problems []helpProblem
+}
+
+// helpProblem leads to the page of a code.
+type helpProblem struct{ Family, Code, Happened string }
+
 func (p *portal) helpIndex(_ *http.Request, v *visit) (any, error) {
-	type kind struct {
-		Text    string
-		Contact Contact
-	}
-	var kinds []kind
+	var shown helpView
 	for _, who := range []protocol.Who{protocol.WhoAdmin, protocol.WhoCardIssuer, protocol.WhoSite, whoMail} {
-		kinds = append(kinds, kind{word(v.Texts, "help."+string(who)), p.Contacts.of(who)})
+		shown.Kinds = append(shown.Kinds, helpKind{word(v.Texts, "help."+string(who)), p.Contacts.of(who)})
 	}
-	return kinds, nil
+	for _, family := range []struct{ name, text string }{{"agent", "error."}, {"site", "refused."}} {
+		listed := helpFamily{Text: word(v.Texts, "help.family."+family.name)}
+		for _, name := range codesOf(family.name) {
+			listed.Problems = append(listed.Problems, helpProblem{family.name, name, word(v.Texts, family.text+name)})
+		}
+		shown.Families = append(shown.Families, listed)
+	}
+	return shown, nil
+}
+
+// codesOf are the codes that have a page, in order.
+func codesOf(family string) (names []string) {
+	if family == "agent" {
+		for name := range protocol.Errors {
+			names = append(names, string(name))
+		}
+	} else {
+		for name := range whoHelps {
+			names = append(names, string(name))
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 func (p *portal) helpRoutes(mux *http.ServeMux) {

@@ -15,6 +15,7 @@ func (p *portal) helpdeskRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /helpdesk", p.show(desk))
 	mux.HandleFunc("POST /helpdesk/remove", p.form(desk, p.removeCardFor))
 	mux.HandleFunc("POST /helpdesk/status", p.form(desk, p.setStatus))
+	mux.HandleFunc("POST /helpdesk/password", p.form(desk, p.setPasswordFor))
 	create := page{name: "helpdesk-new", data: p.newUser}
 	mux.HandleFunc("GET /helpdesk/new", p.show(create))
 	mux.HandleFunc("POST /helpdesk/new", p.form(create, p.createUser))
@@ -78,6 +79,11 @@ func (p *portal) setStatus(_ http.ResponseWriter, r *http.Request, v *visit) (st
 	}
 	err := p.Accounts.SetStatus(r.Context(), v.Token, userID(r.PostFormValue("user")), status, r.PostFormValue("reason"))
 	return userPage(r.PostFormValue("email"), did), err
+}
+
+func (p *portal) setPasswordFor(_ http.ResponseWriter, r *http.Request, v *visit) (string, error) {
+	err := p.Accounts.SetPasswordFor(r.Context(), v.Token, userID(r.PostFormValue("user")), r.PostFormValue("password"), r.PostFormValue("reason"))
+	return userPage(r.PostFormValue("email"), "passwordSet"), err
 }
 
 // userID is zero, which no user has, if the text is no number.
@@ -177,7 +183,7 @@ func (p *portal) inWords(t texts.Texts, l store.Line) string {
 		key += "." + l.Details["by"]
 	case l.Details["status"] != "":
 		key += "." + l.Details["status"]
-	case l.Action == accounts.ActionCardRemoved && l.Details["reason"] != "":
+	case (l.Action == accounts.ActionCardRemoved || l.Action == accounts.ActionPasswordChanged) && l.Details["reason"] != "":
 		key += ".byHelpdesk"
 	}
 	var values []any

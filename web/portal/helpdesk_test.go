@@ -56,7 +56,7 @@ func TestOnlyTheHelpdeskMayHelp(t *testing.T) {
 		answer, text := s.do("GET", path, "")
 		s.wants(answer, text, http.StatusForbidden, "notAllowed", "!Bryn", "!bryn")
 	}
-	for _, path := range []string{"/helpdesk/remove", "/helpdesk/status", "/helpdesk/new"} {
+	for _, path := range []string{"/helpdesk/remove", "/helpdesk/status", "/helpdesk/password", "/helpdesk/new"} {
 		answer, text := s.submit(path, "here", "/helpdesk", "email", "bryn.example@hospital.example", "card", "1", "user", "2",
 			"status", "inactive", "reason", "Test", "name", "X", "password", password, "language", "en")
 		s.wants(answer, text, http.StatusForbidden, "notAllowed", "!Bryn", "!bryn")

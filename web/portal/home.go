@@ -11,6 +11,9 @@ func (p *portal) homeRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /notes", p.show(page{name: "notes"}))
 	policy := page{name: "policy", data: p.policy}
 	mux.HandleFunc("GET /policy", p.show(policy))
+	password := page{name: "password", data: p.password}
+	mux.HandleFunc("GET /password", p.show(password))
+	mux.HandleFunc("POST /password", p.form(password, p.changePassword))
 	mux.HandleFunc("POST /policy", p.form(policy, p.acceptPolicy))
 }
 
@@ -18,6 +21,17 @@ func (p *portal) homeRoutes(mux *http.ServeMux) {
 func (p *portal) home(r *http.Request, v *visit) (any, error) {
 	cards, err := p.Accounts.Cards(r.Context(), v.Token)
 	return struct{ Cards []store.Card }{cards}, err
+}
+
+// password is where a person chooses another one. It asks who they are before
+// they type it.
+func (p *portal) password(r *http.Request, v *visit) (any, error) {
+	return struct{ Done string }{done(r, v)}, p.confirmed(v)
+}
+
+func (p *portal) changePassword(_ http.ResponseWriter, r *http.Request, v *visit) (string, error) {
+	err := p.Accounts.ChangePassword(r.Context(), v.Token, r.PostFormValue("password"))
+	return "/password?done=passwordChanged", err
 }
 
 // policyView is the acceptable-use policy, for reading and for accepting.

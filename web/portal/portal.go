@@ -6,7 +6,8 @@
 // It shows how the pieces meet: web/client in the page, web/verify on the
 // server, and sessions of the site's own in between. Its rooms are store, which
 // keeps what must not be forgotten; accounts, which decides; texts, which has
-// every word; and this one, which is the pages. A page of its own tells for each
+// every word; this one, which is the pages; and server, the program that runs
+// them from a file of settings. A page of its own tells for each
 // error what happened, what to try and who can help.
 //
 // While the card is out the page is covered and the server keeps its pages to

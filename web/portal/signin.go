@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"github.com/cardea-agent/cardea/agent/protocol"
 	"github.com/cardea-agent/cardea/web/portal/accounts"
@@ -21,7 +22,8 @@ const maxAgentSession = 128
 
 func (p *portal) signInRoutes(mux *http.ServeMux) {
 	signIn := page{name: "signin", open: true, data: func(r *http.Request, _ *visit) (any, error) {
-		return signInView{Then: localPath(r.FormValue("then"))}, nil
+		then := localPath(r.FormValue("then"))
+		return signInView{Then: then, Registers: strings.HasPrefix(then, "/register")}, nil
 	}}
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		if v, err := p.begin(r); err == nil && v.SignedIn {
@@ -40,7 +42,8 @@ func (p *portal) signInRoutes(mux *http.ServeMux) {
 }
 
 type signInView struct {
-	Then string // where to go after it
+	Then      string // where to go after it
+	Registers bool   // it is the first step of a registration
 }
 
 // signInByPassword begins a session under a new token, whatever the browser had

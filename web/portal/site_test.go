@@ -39,16 +39,22 @@ type site struct {
 	browser  *http.Client
 }
 
-func newSite(t *testing.T) *site {
+// newSite asks nobody whether a card was reported lost, unless revocation says
+// so.
+func newSite(t *testing.T, revocation ...func(ca *virtual.CA) verify.Revocation) *site {
 	t.Helper()
 	s := &site{t: t, ca: virtual.NewCA("Test CA")}
+	asks := verify.Revocation{Mode: verify.RevocationOff}
+	for _, r := range revocation {
+		asks = r(s.ca)
+	}
 	var handler http.Handler
 	s.server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
 	t.Cleanup(s.server.Close)
 	var err error
 	s.verifier, err = verify.New(verify.Config{
 		Origins: []string{s.server.URL}, Roots: s.ca.Pool(), NoExtendedUsage: true, UserID: verify.CommonName,
-		Revocation: verify.Revocation{Mode: verify.RevocationOff},
+		Revocation: asks,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -59,6 +65,8 @@ func newSite(t *testing.T) *site {
 		Contacts: portal.Contacts{
 			LocalAdministrator: portal.Contact{Name: "IT service desk", Phone: "01632 960100"},
 			CardIssuer:         portal.Contact{Name: "Card office", Email: "cards@hospital.example"},
+			SoftwareDesk:       portal.Contact{Name: "Applications desk", Hours: "24/7"},
+			MailDesk:           portal.Contact{Name: "Mail desk"},
 		},
 	})
 	s.browser = s.newBrowser()

@@ -297,3 +297,30 @@ func FuzzAPatternIsReadBackAsItWasAndMatchesItself(f *testing.F) {
 		}
 	})
 }
+
+func TestAPIVCardIsKnownAsOneThoughItIsSpokenToThroughAModule(t *testing.T) {
+	const modules = `
+unknown = ["m"]
+[[module]]
+id = "m"
+name = "M"
+internet = true
+files = {linux = ["/m.so"]}
+[[card]]
+id = "ours"
+name = "Ours"
+atr = "3B 01 02 03"
+speak = "pkcs11"
+modules = ["m"]
+`
+	l, err := parse(t, "[[card]]\nid = \"piv\"\nname = \"PIV\"\natr = \"3B 01 02 03\"\nspeak = \"piv\"").With([]byte(modules))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := l.For([]byte{0x3B, 1, 2, 3}); w.Name != "Ours" || w.PIV || !w.IsPIV || len(w.Modules) != 1 || !w.Modules[0].Internet {
+		t.Errorf("got %+v", w)
+	}
+	if w := l.For([]byte{0x3B, 1, 2, 4}); w.Name != "" || !w.PIV || w.IsPIV {
+		t.Errorf("a card on no list: %+v", w)
+	}
+}

@@ -116,8 +116,10 @@ static void any(const char *function)
 	if (has(name, NULL))
 		_exit(0);
 	snprintf(name, sizeof name, "%s hangs", function);
-	if (has(name, NULL))
+	if (has(name, NULL)) {
+		note(name);
 		hang();
+	}
 }
 
 static void *spin(void *unused)

@@ -40,6 +40,9 @@ const (
 	mailCardRemoved           = "cardRemoved"           // by the user
 	mailCardRemovedByHelpdesk = "cardRemovedByHelpdesk" //
 	mailFailedSignIns         = "failedSignIns"         // {count}
+
+	mailPasswordChanged           = "passwordChanged" // by the user
+	mailPasswordChangedByHelpdesk = "passwordChangedByHelpdesk"
 )
 
 // placeholders are what the kinds' texts may use: the user's name, the site's
@@ -49,6 +52,9 @@ var placeholders = map[string][]string{
 	mailCardRemoved:           {"name", "site", "when", "card"},
 	mailCardRemovedByHelpdesk: {"name", "site", "when", "card"},
 	mailFailedSignIns:         {"name", "site", "when", "count"},
+
+	mailPasswordChanged:           {"name", "site", "when"},
+	mailPasswordChangedByHelpdesk: {"name", "site", "when"},
 }
 
 // MailKeys returns the keys that each language of Config.Texts must have. The
@@ -148,8 +154,8 @@ func (f Folder) Send(_ context.Context, m Message) error {
 	if f.Clock != nil {
 		now = f.Clock()
 	}
-	id := now.UTC().Format("20060102T150405.000") + "-" + rand.Text()
-	text, err := f.format(m, now, id)
+	id := messageID(now)
+	text, err := m.format(f.From, now, id)
 	if err != nil {
 		return err
 	}
@@ -171,15 +177,20 @@ func (f Folder) Send(_ context.Context, m Message) error {
 	return nil
 }
 
+// messageID is a name that no other message has, and rises with time.
+func messageID(now time.Time) string {
+	return now.UTC().Format("20060102T150405.000") + "-" + rand.Text()
+}
+
 // format writes the message as RFC 5322 has it. No text can add a header: an
 // address quotes its name, and a subject encodes what is not printable.
-func (f Folder) format(m Message, now time.Time, id string) ([]byte, error) {
-	_, domain, _ := strings.Cut(f.From.Address, "@")
+func (m Message) format(from mail.Address, now time.Time, id string) ([]byte, error) {
+	_, domain, _ := strings.Cut(from.Address, "@")
 	// One encoded word a line (RFC 2047, section 2).
 	subject := strings.ReplaceAll(mime.QEncoding.Encode("utf-8", m.Subject), "?= =?", "?=\r\n =?")
 	var b bytes.Buffer
 	for _, header := range [][2]string{
-		{"From", f.From.String()},
+		{"From", from.String()},
 		{"To", m.To.String()},
 		{"Subject", subject},
 		{"Date", now.Format(time.RFC1123Z)},

@@ -20,6 +20,7 @@ const (
 	ActionCardNamed           = "cardNamed"           // (card, was)
 	ActionCardRemoved         = "cardRemoved"         // (card, issuer, holder, reason)
 	ActionDocumentsSigned     = "documentsSigned"     // (documents: how many; card, issuer, holder)
+	ActionPasswordChanged     = "passwordChanged"     // by the user, or by the helpdesk (reason)
 	ActionUserLookedUp        = "userLookedUp"        // (email)
 	ActionTrailRead           = "trailRead"           //
 	ActionMailFailed          = "mailFailed"          // (mail)

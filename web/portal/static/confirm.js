@@ -7,6 +7,7 @@ let request;
 
 button.addEventListener("click", confirm);
 cancel.addEventListener("click", () => request?.abort());
+document.addEventListener("covered", () => request?.abort()); // the card is wanted for the page first
 
 async function confirm() {
   if (isBusy(button)) {

@@ -68,6 +68,7 @@ function refusal({ code, who }, words) {
   return [
     make("h2", words(`refused.${known}`)),
     make("p", words(`refusedTry.${known}`)),
+    ...(known === "cardNotRegistered" ? [link("/register", t("signIn.register"))] : []),
     ...helpers(who ?? "site", `/help/site/${known}`),
     details([t("error.code", { code })]),
   ];
@@ -76,13 +77,18 @@ function refusal({ code, who }, words) {
 /** Who can help, how they are reached, and where there is more about it. */
 function helpers(who, path) {
   const contact = texts[`contact.${who}`];
-  const more = make("a", t("error.more"));
-  more.href = path;
-  more.target = "_blank"; // what is on this page must not be lost
-  more.rel = "noopener";
+  const more = link(path, t("error.more"));
+  more.firstChild.target = "_blank"; // what is on this page must not be lost
+  more.firstChild.rel = "noopener";
+  return [make("p", t(`who.${who}`), "who"), ...(contact ? [make("p", contact, "contact")] : []), more];
+}
+
+function link(path, text) {
+  const anchor = make("a", text);
+  anchor.href = path;
   const line = make("p", "");
-  line.append(more);
-  return [make("p", t(`who.${who}`), "who"), ...(contact ? [make("p", contact, "contact")] : []), line];
+  line.append(anchor);
+  return line;
 }
 
 function failure(error, words) {

@@ -9,7 +9,9 @@ let request;
 
 button?.addEventListener("click", register);
 cancel?.addEventListener("click", () => request?.abort());
-check("browserFit", isSecureContext && "WebSocket" in window && "showModal" in HTMLDialogElement.prototype ? "met" : "missing");
+document.addEventListener("covered", () => request?.abort()); // the card is wanted for the page first
+const fit = isSecureContext && "WebSocket" in window && "showModal" in HTMLDialogElement.prototype;
+check("browserFit", fit ? "met" : "missing");
 look();
 
 /** Looks for the agent, and goes on looking. The browser may want a click first. */
@@ -74,6 +76,10 @@ function check(name, finding, words = t(`register.${name}.${finding}`)) {
 
 async function register() {
   if (isBusy(button)) {
+    return;
+  }
+  if (!fit) { // a page of the card's could not lock
+    element("checks").scrollIntoView();
     return;
   }
   request = new AbortController();

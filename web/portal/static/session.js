@@ -13,7 +13,7 @@ let attaching;
 let needsPIN = servedLocked === "true"; // the server gives nothing out without
 let cardOut; // what a card that is out does to the page; undefined while it is in
 let leaving = false;
-let deadline; // the timer that signs out when the agent stays away
+let deadline; // the timer that signs out when the agent stays away; undefined while it is there
 
 dialog.addEventListener("cancel", (event) => event.preventDefault());
 dialog.addEventListener("close", () => { if (covered()) { dialog.showModal(); } });
@@ -68,7 +68,7 @@ async function joined() {
 /** What the agent says of the session at one moment, and what it does when the card is out. */
 function stand({ state, graceLeft, why }, action) {
   clearTimeout(deadline);
-  cardOut = undefined;
+  deadline = cardOut = undefined;
   if (state === "ended") {
     leave(why ?? "unknown");
   } else if (state === "removed" || state === "locked") {
@@ -165,6 +165,7 @@ function cover(why, { seconds }) {
   clearError(trouble);
   if (!dialog.open) {
     dialog.showModal();
+    document.dispatchEvent(new Event("covered"));
   }
 }
 
@@ -182,7 +183,7 @@ function unlocked() {
   needsPIN = false;
   if (cardOut === "lock") {
     lock(); // it was taken out again before the server had unlocked
-  } else if (!cardOut) {
+  } else if (!cardOut && !deadline) {
     uncover();
   }
 }

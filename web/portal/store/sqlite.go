@@ -128,6 +128,15 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
+// Version is how many changes of the tables the database has had.
+func (s *SQLite) Version(ctx context.Context) (version int64, err error) {
+	err = s.writeDB.QueryRowContext(ctx, `SELECT max(version_id) FROM goose_db_version`).Scan(&version)
+	if err != nil {
+		err = fmt.Errorf("store: %w", err)
+	}
+	return version, err
+}
+
 // Close ends all connections. No call may be under way.
 func (s *SQLite) Close() error {
 	if s.readDB == s.writeDB {
