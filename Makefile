@@ -179,7 +179,7 @@ $(DEBIAN)/installed:
 
 docs-check: deps $(NODE_MODULES) ## check the docs' links, and that generated files are what their source says
 	go test -count=1 -run '^TestDocs' ./agent
-	go test -count=1 ./agent/protocol/... ./agent/policy/gen ./ui/tray/icongen
+	go test -count=1 ./agent/protocol/... ./agent/policy/gen ./agent/doctor/gen ./ui/tray/icongen
 	cd web/client && npm run build:check
 
 clean: ## delete what was built and the client's packages, but not the built tools

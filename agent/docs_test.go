@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cardea-agent/cardea/agent/audit"
 	"github.com/cardea-agent/cardea/agent/card"
 	"github.com/cardea-agent/cardea/agent/policy"
 )
@@ -77,6 +78,19 @@ func TestWhatAdministratorsAreShownIsAccepted(t *testing.T) {
 	}
 	if policies < 2 || lists < 1 {
 		t.Errorf("%d policies and %d card lists are shown", policies, lists)
+	}
+}
+
+func TestEveryFieldOfTheAuditLogIsExplained(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/admin.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range audit.Fields {
+		if row := "| `" + f.Name + "` | " + f.Meaning + " |\n"; !strings.Contains(string(text), row) {
+			t.Errorf("docs/admin.md lacks the row\n%s", row)
+		}
 	}
 }
 

@@ -26,19 +26,22 @@ var version = "0.0.0-dev"
 const (
 	exitFailed = 1 // what was asked for could not be done
 	exitUsage  = 2 // what was asked for is unclear
+	exitUnwell = 3 // "doctor" found what somebody has to mend
 )
 
 const usage = `cardea-agent lets web pages sign you in with the smartcard in your reader.
 
 Usage:
-  cardea-agent run [flags]          run the agent in this session
-  cardea-agent policy show [--json] say which settings count, and who decided them
-  cardea-agent policy check FILE    say what is wrong with a policy file, if anything
-  cardea-agent browser-policy       show what browsers have to be told; --apply tells them
-  cardea-agent origins list         list the sites that you decided about
-  cardea-agent origins revoke ORIGIN
-                                    take your answer about one of them back
-  cardea-agent version [--json]     say which version this is
+  cardea-agent run [flags]            run the agent in this session
+  cardea-agent doctor [--json]        check this computer, and say what to do
+  cardea-agent support-report [FILE]  write what a service desk needs into one file
+  cardea-agent errors [CODE]          say what an error means, and who can mend it
+  cardea-agent policy show [--json]   say which settings count, and who decided them
+  cardea-agent policy check FILE      say what is wrong with a policy file, if anything
+  cardea-agent browser-policy         show what browsers have to be told; --apply tells them
+  cardea-agent origins list           list the sites that you decided about
+  cardea-agent origins revoke ORIGIN  take your answer about one of them back
+  cardea-agent version [--json]       say which version this is
 
 "cardea-agent run --help" lists the flags.
 `
@@ -62,6 +65,12 @@ func execute(ctx context.Context, args []string, out, errs io.Writer) int {
 		err = run(ctx, args[1:], errs)
 	case "origins":
 		err = origins(args[1:], out, errs)
+	case "doctor":
+		err = doctorCommand(ctx, args[1:], out, errs)
+	case "support-report":
+		err = supportReport(ctx, args[1:], out, errs)
+	case "errors":
+		err = errorsCommand(args[1:], out, errs)
 	case "policy":
 		err = policyCommand(args[1:], out, errs)
 	case "browser-policy":
@@ -78,6 +87,8 @@ func execute(ctx context.Context, args []string, out, errs io.Writer) int {
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return 0
+	case errors.Is(err, errProblem):
+		return exitUnwell
 	case errors.Is(err, errUsage):
 		fmt.Fprintln(errs, "cardea-agent:", err)
 		return exitUsage

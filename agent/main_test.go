@@ -12,7 +12,14 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
+// otherProcess is set where a test starts this test program again as another
+// process; it reports whether this is that process.
+var otherProcess = func() bool { return false }
+
 func TestMain(m *testing.M) {
+	if otherProcess() {
+		return
+	}
 	testscript.Main(m, map[string]func(){
 		"cardea-agent": func() {
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

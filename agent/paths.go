@@ -9,12 +9,17 @@ import (
 )
 
 // auditPath is the audit log of this user.
-func auditPath() (string, error) {
+func auditPath() (string, error) { return logFolder("audit.log") }
+
+// logPath is the agent's log of this user.
+func logPath() (string, error) { return logFolder("agent.log") }
+
+func logFolder(name string) (string, error) {
 	if runtime.GOOS == "darwin" {
 		home, err := os.UserHomeDir()
-		return filepath.Join(home, "Library", "Logs", "Cardea", "audit.log"), err
+		return filepath.Join(home, "Library", "Logs", "Cardea", name), err
 	}
-	return statePath("audit.log")
+	return statePath(name)
 }
 
 // choicesPath is where this user's choices of keys are remembered.

@@ -11,6 +11,9 @@ func auditPath() (string, error) {
 	return own("audit.log")
 }
 
+// logPath is the agent's log of this user.
+func logPath() (string, error) { return own("agent.log") }
+
 // choicesPath is where this user's choices of keys are remembered.
 func choicesPath() (string, error) { return own("choices.json") }
 

@@ -48,6 +48,34 @@ var rules = []rule{
 		why: "the use cases must be readable and testable without a reader, a socket or a window",
 	},
 	{
+		of: "agent/desktop", only: []string{std, "golang.org/x/sys/...", "github.com/godbus/dbus/v5", "agent/doctor", "agent/signin"},
+		why: "whether somebody can be asked is known without readers and pages",
+	},
+	{
+		of: "agent/doctor", only: []string{std, "agent/protocol"},
+		why: "what looks lives with what it looks at, so a window can show findings and reach nothing",
+	},
+	{
+		of: "agent/logfile", only: []string{std},
+		why: "what keeps the audit log depends on nothing that could lose it",
+	},
+	{
+		of: "agent/logs", only: []string{std},
+		why: "a log decides nothing",
+	},
+	{
+		of: "agent/supportreport", only: []string{std},
+		why: "what leaves a computer is read in one place",
+	},
+	{
+		of: "agent/systemlog", only: []string{std, "golang.org/x/sys/..."},
+		why: "what is written where nobody can take it back is read in one place",
+	},
+	{
+		of: "agent/audit", only: []string{std, "agent/logfile", "agent/signin", "agent/systemlog"},
+		why: "what is written about a person is read in one place",
+	},
+	{
 		of: "agent/choices", only: []string{std, "agent/signin"},
 		why: "what is written about a person is read in one place",
 	},
@@ -65,14 +93,14 @@ var rules = []rule{
 	},
 	{
 		of: "agent/policy", only: []string{
-			std, "golang.org/x/sys/...", "github.com/fsnotify/fsnotify", "howett.net/plist", "agent/signin", "agent/stricttoml", "agent/trust",
+			std, "golang.org/x/sys/...", "github.com/fsnotify/fsnotify", "howett.net/plist", "agent/doctor", "agent/signin", "agent/stricttoml", "agent/trust",
 			"agent/weborigin",
 		},
 		why: "the machine service reads settings as well, and needs nothing else for it",
 	},
 	{
 		of: "agent/browserpolicy", only: []string{
-			std, "golang.org/x/sys/...", "github.com/go-json-experiment/json/...", "howett.net/plist",
+			std, "golang.org/x/sys/...", "github.com/go-json-experiment/json/...", "howett.net/plist", "agent/doctor",
 		},
 		why: "what runs as an administrator and writes other programs' files is read in one place",
 	},
@@ -81,7 +109,7 @@ var rules = []rule{
 		why: "whom the agent trusts with its own process is read in one place",
 	},
 	{
-		of: "agent/card", only: []string{std, "agent/card/cards", "agent/signin", "pcsc", "pcsc/apdu", "pcsc/piv", "pkcs11/host"}, never: []string{"agent/endpoint", "agent/prompt/..."},
+		of: "agent/card", only: []string{std, "agent/card/cards", "agent/doctor", "agent/signin", "agent/trust", "pcsc", "pcsc/apdu", "pcsc/piv", "pkcs11/host"}, never: []string{"agent/endpoint", "agent/prompt/..."},
 		why: "what speaks to cards knows nothing of pages and windows, and loads no module itself",
 	},
 	{

@@ -9,19 +9,19 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cardea-agent/cardea/agent/approvals"
-	"github.com/cardea-agent/cardea/agent/audit"
 	"github.com/cardea-agent/cardea/agent/choices"
+	"github.com/cardea-agent/cardea/agent/desktop"
 	"github.com/cardea-agent/cardea/agent/handover"
 	"github.com/cardea-agent/cardea/agent/loopback"
 	"github.com/cardea-agent/cardea/agent/policy"
 	"github.com/cardea-agent/cardea/agent/prompt"
 	"github.com/cardea-agent/cardea/agent/prompt/nodump"
 	"github.com/cardea-agent/cardea/agent/session"
-	"github.com/cardea-agent/cardea/agent/signin"
 	"github.com/cardea-agent/cardea/pcsc"
 	"github.com/cardea-agent/cardea/pkcs11/host"
 )
@@ -32,6 +32,7 @@ type options struct {
 	broker    string
 	policy    string
 	audit     string
+	log       string
 	choices   string
 	origins   string
 	prompt    string
@@ -50,6 +51,7 @@ func run(ctx context.Context, args []string, errs io.Writer) error {
 	flags.StringVar(&o.broker, "broker", "", "take connections from the broker that agents dial at this `path`, instead of listening")
 	flags.StringVar(&o.policy, "policy", "", "policy `file`, instead of those of this system")
 	flags.StringVar(&o.audit, "audit", "", "audit log `file` (default below this user's state folder)")
+	flags.StringVar(&o.log, "log", "", "log `file` beside standard error, or none (default below this user's state folder)")
 	flags.StringVar(&o.choices, "choices", "", "`file` of remembered choices of keys (default below this user's state folder)")
 	flags.StringVar(&o.origins, "origins", "", "`file` of the sites that the person let in (default below this user's state folder)")
 	flags.StringVar(&o.prompt, "prompt", "tray", "who asks the person: tray or terminal")
@@ -66,24 +68,22 @@ func run(ctx context.Context, args []string, errs io.Writer) error {
 }
 
 func (o options) run(ctx context.Context, errs io.Writer) error {
-	level := new(slog.LevelVar)
-	log := slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: level}))
+	logging, err := startLogging(o, errs)
+	if err != nil {
+		return err
+	}
+	defer logging.Close()
+	log := logging.log
 	rules, err := policy.Open(o.places(), log)
 	if err != nil {
 		return err
 	}
-	o.setLevel(rules, level)
 	if p, _ := rules.Current(); len(p.Origins()) == 0 {
 		log.Warn("the policy names no origin, so no page may ask for a sign-in")
 	}
 	if o.listen == "" {
 		p, _ := rules.Current()
 		o.listen = net.JoinHostPort("127.0.0.1", strconv.Itoa(p.Port()))
-	}
-	if o.audit == "" {
-		if o.audit, err = auditPath(); err != nil {
-			return err
-		}
 	}
 	if o.choices == "" {
 		if o.choices, err = choicesPath(); err != nil {
@@ -95,38 +95,55 @@ func (o options) run(ctx context.Context, errs io.Writer) error {
 			return err
 		}
 	}
-	decisions, file, err := audit.Open(o.audit)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	decisions.Failed = func(e signin.Event, err error) {
-		log.Error("a decision is not in the audit log", "what", e.What, "origin", e.Origin, "outcome", e.Outcome, "err", err)
-	}
 	module, err := host.Self(moduleRole)
 	if err != nil {
-		return err
+		return helped(err, rules)
 	}
 	listeners, err := o.listeners(log)
 	if err != nil {
 		return helped(err, rules)
 	}
 	c := session.Config{
-		Driver: pcsc.System{}, Policy: rules, Audit: decisions, Log: log, Version: version,
+		Driver: pcsc.System{}, Policy: rules, Audit: logging.audit, Log: log, Version: version,
 		Listeners: listeners, Developer: o.developer, PromptPath: o.socket,
 		Choices: choices.New(o.choices, log), ModuleHost: module, Approvals: approvals.Open(o.origins),
+		Records: logging.memory.Lines, Desktop: desktop.Look,
 	}
 	if o.prompt == "terminal" {
 		c.Prompter = prompt.NewTerminal(os.Stdin, os.Stderr)
+		if c.PromptPath == "" {
+			c.PromptPath, _ = prompt.DefaultPath() // without one nobody can inquire
+		}
 	}
+	c.Facts = o.facts(logging, rules, listeners)
 	for _, l := range listeners {
 		log.Info("listening", "address", l.Addr().String(), "version", version)
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return rules.Run(ctx) })
-	group.Go(func() error { o.followLevel(ctx, rules, level); return nil })
+	group.Go(func() error { logging.follow(ctx, rules, logSignals(ctx)); return nil })
 	group.Go(func() error { return helped(session.Run(ctx, c), rules) })
 	return group.Wait()
+}
+
+// facts are what the agent knows of itself, for an inquiry.
+func (o options) facts(l *logging, rules *policy.Live, listeners []net.Listener) func() prompt.Facts {
+	started := time.Now()
+	var addresses []string
+	for _, listener := range listeners {
+		addresses = append(addresses, listener.Addr().String())
+	}
+	return func() prompt.Facts {
+		state := rules.State()
+		facts := prompt.Facts{
+			Started: started, Process: os.Getpid(), Addresses: addresses, Asks: o.prompt, PolicyFile: o.policy, Broker: o.broker,
+			LogLevel: l.level.Level().String(), LogFile: l.path, SystemLog: l.system.trouble(), PolicySince: state.Since,
+		}
+		for _, problem := range state.Problems {
+			facts.PolicyProblems = append(facts.PolicyProblems, problem.Error())
+		}
+		return facts
+	}
 }
 
 // listeners are where pages' connections come from.
@@ -152,26 +169,4 @@ func (o options) places() policy.Places {
 		return policy.Only(o.policy)
 	}
 	return policy.System()
-}
-
-// setLevel takes over how much is logged, and returns what is closed when that
-// may be another level.
-func (o options) setLevel(rules *policy.Live, level *slog.LevelVar) <-chan struct{} {
-	p, changed := rules.Current()
-	if o.verbose {
-		level.Set(slog.LevelDebug)
-	} else {
-		level.Set(p.LogLevel())
-	}
-	return changed
-}
-
-func (o options) followLevel(ctx context.Context, rules *policy.Live, level *slog.LevelVar) {
-	for {
-		select {
-		case <-o.setLevel(rules, level):
-		case <-ctx.Done():
-			return
-		}
-	}
 }

@@ -1,16 +1,20 @@
 package audit
 
 import (
+	"bytes"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
+	"errors"
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/cardea-agent/cardea/agent/signin"
+	"github.com/cardea-agent/cardea/agent/systemlog"
 )
 
 func TestEachDecisionIsOneLineThatNamesOriginCertificateAndOutcome(t *testing.T) {
@@ -63,7 +67,7 @@ func TestEachDecisionIsOneLineThatNamesOriginCertificateAndOutcome(t *testing.T)
 
 func TestALogThatBecomesLongIsPutAside(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.log")
-	if err := os.WriteFile(path, make([]byte, keptBytes), 0o600); err != nil {
+	if err := os.WriteFile(path, make([]byte, limits.Bytes), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	log, file, err := Open(path)
@@ -71,18 +75,88 @@ func TestALogThatBecomesLongIsPutAside(t *testing.T) {
 		t.Fatal(err)
 	}
 	log.Failed = func(_ signin.Event, err error) { t.Error(err) }
-	for _, size := range []int64{keptBytes, 0, 0} {
-		log.Record(signin.Event{What: "authenticate"})
-		info, err := os.Stat(path)
-		if err != nil || info.Size() <= size || info.Size() > size+1000 {
-			t.Errorf("the log has %d bytes, %v, want a little more than %d", info.Size(), err, size)
-		}
+	log.Record(signin.Event{What: "authenticate"})
+	if info, err := os.Stat(path); err != nil || info.Size() == 0 || info.Size() > 1000 {
+		t.Errorf("the log has %d bytes, %v, want a line", info.Size(), err)
 	}
-	if info, err := os.Stat(path + ".old"); err != nil || info.Size() <= keptBytes {
+	if info, err := os.Stat(path + ".1"); err != nil || info.Size() != limits.Bytes {
 		t.Errorf("the one put aside: %v, %v", info, err)
 	}
 	if err := file.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// system keeps what the system's log is given.
+type system struct {
+	records []systemlog.Record
+	err     error
+}
+
+func (s *system) Write(r systemlog.Record) error {
+	s.records = append(s.records, r)
+	return s.err
+}
+
+func TestEachLineGoesToTheSystemsLogAsItIs(t *testing.T) {
+	var file bytes.Buffer
+	log, journal := New(&file), &system{}
+	log.System = journal
+	log.Record(signin.Event{What: signin.WhatPIN, Origin: "https://a.example", Outcome: "pinWrong", TriesLeft: 2})
+	log.Record(signin.Event{What: signin.WhatRefuse, Outcome: "originRefused", Origin: "https://b.example", Reason: "not listed", Peer: "1001"})
+	if len(journal.records) != 2 {
+		t.Fatalf("got %+v", journal.records)
+	}
+	if got, want := journal.records[0].Message+"\n"+journal.records[1].Message+"\n", file.String(); got != want {
+		t.Errorf("the system's log has %q, the file %q", got, want)
+	}
+	if want := []systemlog.Field{{Name: "what", Value: "pin"}, {Name: "origin", Value: "https://a.example"}, {Name: "outcome", Value: "pinWrong"}, {Name: "triesLeft", Value: "2"}}; !slices.Equal(journal.records[0].Fields, want) {
+		t.Errorf("the fields are %+v", journal.records[0].Fields)
+	}
+}
+
+func TestALineThatTheSystemsLogDoesNotTakeIsInTheFileAllTheSame(t *testing.T) {
+	var file bytes.Buffer
+	log := New(&file)
+	log.System = &system{err: systemlog.ErrNone}
+	var failed error
+	log.Failed = func(_ signin.Event, err error) { failed = err }
+	log.Record(signin.Event{What: "authenticate", Outcome: "ok"})
+	if !errors.Is(failed, systemlog.ErrNone) || !strings.Contains(file.String(), `"outcome":"ok"`) {
+		t.Errorf("heard %v, the file has %q", failed, &file)
+	}
+}
+
+func TestEveryFieldThatIsWrittenIsNamed(t *testing.T) {
+	certificate := &x509.Certificate{Raw: []byte("der"), SerialNumber: big.NewInt(1)}
+	var file bytes.Buffer
+	log := New(&file)
+	log.Record(signin.Event{
+		What: signin.WhatPIN, Origin: "o", Certificate: certificate, Outcome: "pinWrong", Items: 2, Signed: 1,
+		TriesLeft: 1, Right: "sign", Reason: "r", Peer: "p",
+	})
+	var line map[string]any
+	if err := json.Unmarshal(file.Bytes(), &line); err != nil {
+		t.Fatal(err)
+	}
+	var written []string
+	for name, value := range line {
+		group, ok := value.(map[string]any)
+		if !ok {
+			written = append(written, name)
+		}
+		for inner := range group {
+			written = append(written, name+"."+inner)
+		}
+	}
+	var named []string
+	for _, f := range Fields {
+		named = append(named, f.Name)
+	}
+	slices.Sort(written)
+	slices.Sort(named)
+	if !slices.Equal(written, named) {
+		t.Errorf("written are %v, named %v", written, named)
 	}
 }
 

@@ -79,7 +79,11 @@ func call[T any](c *connection, req protocol.Request, method func(protocol.Reque
 	method(req, params)
 }
 
-func (c *connection) hello(req protocol.Request, _ protocol.HelloParams) {
+func (c *connection) hello(req protocol.Request, p protocol.HelloParams) {
+	if p.Protocol < protocol.OldestVersion {
+		c.fail(req, protocol.NewError(protocol.CodeVersionTooOld, map[string]any{"side": "page"}))
+		return
+	}
 	c.greeted = true
 	removal := c.Backend.Removal(c.origin)
 	c.answer(req, protocol.HelloResult{
@@ -195,6 +199,7 @@ func (c *connection) isRunning(id protocol.ID) bool {
 // the right to it. work calls finish once.
 func (c *connection) start(req protocol.Request, right string, limit time.Duration, work func(context.Context, *task)) {
 	if !c.may(c.origin, right) {
+		c.refusals.notPermitted(req.Method, c.origin, right)
 		c.fail(req, protocol.NewError(signin.CodeNotPermitted, map[string]any{"right": right}))
 		return
 	}
@@ -257,6 +262,11 @@ func (c *connection) fail(req protocol.Request, err error) {
 	perr := protocol.FromError(err)
 	if incident := perr.Incident(); incident != "" {
 		c.Log.Error("request failed", "incident", incident, "origin", quoted(c.origin), "cause", quoted(err.Error()))
+	}
+	if c.Contact != nil {
+		told := *perr // the caller's own stays as it is
+		told.Data.Contact = c.Contact(perr.Data.Who)
+		perr = &told
 	}
 	c.put(outgoing{data: c.encode(protocol.Response{JSONRPC: "2.0", ID: req.ID, Error: perr})})
 }

@@ -36,6 +36,8 @@ func TestBadMessagesAreRefusedByNameAndTouchNoCard(t *testing.T) {
 	}
 	p.ask("hello", `{"client":"test/1"}`)
 	p.expectError("1", signin.CodeInvalidRequest, `"field":"protocol","problem":"missing"`)
+	p.ask("hello", `{"client":"test/1","protocol":0}`)
+	p.expectError("1", protocol.CodeVersionTooOld, `"params":{"side":"page"}`)
 	p.hello()
 	before := s.backend.calls.Load()
 	auth := func(params string) string {

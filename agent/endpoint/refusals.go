@@ -4,14 +4,19 @@ import (
 	"log/slog"
 	"strconv"
 	"sync"
+
+	"github.com/cardea-agent/cardea/agent/protocol"
+	"github.com/cardea-agent/cardea/agent/signin"
 )
 
-// refusals logs each reason once per origin. A page can make as many origins
-// and refusals as it likes, so both their length and their number are bounded.
+// refusals logs each reason once per origin, and writes it down as a decision. A
+// page can make as many origins and refusals as it likes, so both their length
+// and their number are bounded: nobody fills the audit log by being refused.
 type refusals struct {
-	log  *slog.Logger
-	mu   sync.Mutex
-	seen map[[2]string]bool
+	log   *slog.Logger
+	audit signin.Audit // nil writes nothing down
+	mu    sync.Mutex
+	seen  map[[2]string]bool
 }
 
 const (
@@ -22,6 +27,7 @@ const (
 func (r *refusals) logOrigin(origin, reason string) {
 	if r.first(origin, reason) {
 		r.log.Warn("page refused", "origin", quoted(origin), "reason", reason)
+		r.record(signin.Event{What: signin.WhatRefuse, Origin: cut(origin), Outcome: string(protocol.CodeOriginRefused), Reason: reason})
 	}
 }
 
@@ -29,6 +35,21 @@ func (r *refusals) logOrigin(origin, reason string) {
 func (r *refusals) logPeer(owner, reason string) {
 	if r.first("peer "+owner, "") {
 		r.log.Warn("connection refused", "owner", owner, "reason", reason)
+		r.record(signin.Event{What: signin.WhatRefuse, Outcome: string(protocol.CodeOriginRefused), Reason: reason, Peer: owner})
+	}
+}
+
+// notPermitted is of a page that is let in and may not do what it asks.
+func (r *refusals) notPermitted(method, origin, right string) {
+	if r.first(origin, "not permitted: "+method) {
+		r.log.Warn("request refused", "method", method, "origin", quoted(origin), "right", right)
+		r.record(signin.Event{What: method, Origin: origin, Outcome: string(signin.CodeNotPermitted), Right: right})
+	}
+}
+
+func (r *refusals) record(e signin.Event) {
+	if r.audit != nil {
+		r.audit.Record(e)
 	}
 }
 
@@ -58,3 +79,6 @@ func quoted(s string) string {
 	}
 	return strconv.QuoteToASCII(s)
 }
+
+// cut is for a log that quotes by itself.
+func cut(s string) string { return s[:min(len(s), maxLogged)] }

@@ -70,6 +70,10 @@ type Config struct {
 	Port      int          // the port that pages name; 0 takes that of each connection's own end
 	Developer bool         // also lets in http origins with loopback names that are on the list
 	Log       *slog.Logger // nil logs nothing
+	Audit     signin.Audit // hears of refusals; nil writes nothing down
+	// Contact is whom people ask for the help of a kind, by the protocol's word
+	// for who can act; nil names nobody.
+	Contact func(kind string) string
 }
 
 // The limits of protocol version 1.
@@ -118,7 +122,7 @@ func New(config Config) *Server {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{Config: config, refusals: refusals{log: config.Log}}
+	return &Server{Config: config, refusals: refusals{log: config.Log, audit: config.Audit}}
 }
 
 // connKey finds the connection of a request in its context.

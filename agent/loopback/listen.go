@@ -39,6 +39,10 @@ func Listen(addr string) ([]net.Listener, error) {
 	})
 }
 
+// NoFamily reports whether an error says that this machine has no addresses of
+// that family.
+func NoFamily(err error) bool { return errors.Is(err, errNoAddress) || errors.Is(err, errNoFamily) }
+
 // attempts bounds how often a free port of one family may be taken in the other.
 const attempts = 16
 
@@ -58,7 +62,7 @@ func listenBoth(port int, listen func(network, addr string) (net.Listener, error
 		if err == nil {
 			return []net.Listener{v4, v6}, nil
 		}
-		if errors.Is(err, errNoAddress) || errors.Is(err, errNoFamily) {
+		if NoFamily(err) {
 			return []net.Listener{v4}, nil
 		}
 		_ = v4.Close()

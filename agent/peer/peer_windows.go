@@ -85,7 +85,7 @@ func findRow(p pair) (tcpRow, error) {
 }
 
 func findRowIn(family uint32, p pair) (tcpRow, error) {
-	table, err := tcpTable(family)
+	table, err := tcpTable(family, tcpTableOwnerModuleConnections)
 	if err != nil {
 		return tcpRow{}, err
 	}
@@ -94,7 +94,7 @@ func findRowIn(family uint32, p pair) (tcpRow, error) {
 
 // tcpTable reads a table. It grows between asking for its size and reading it,
 // so it is asked again a few times with more room.
-func tcpTable(family uint32) ([]byte, error) {
+func tcpTable(family, class uint32) ([]byte, error) {
 	if err := getExtendedTCPTable.Find(); err != nil {
 		return nil, fmt.Errorf("peer: %w", err)
 	}
@@ -103,7 +103,7 @@ func tcpTable(family uint32) ([]byte, error) {
 		table := make([]byte, size)
 		code, _, _ := getExtendedTCPTable.Call(
 			uintptr(unsafe.Pointer(&table[0])), uintptr(unsafe.Pointer(&size)),
-			0, uintptr(family), tcpTableOwnerModuleConnections, 0)
+			0, uintptr(family), uintptr(class), 0)
 		switch errno := windows.Errno(code); errno {
 		case windows.ERROR_SUCCESS:
 			return table[:min(int(size), len(table))], nil

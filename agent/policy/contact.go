@@ -37,6 +37,16 @@ func (c Contact) String() string {
 	return strings.Join(parts, ", ")
 }
 
+// helper are the kinds of help by the protocol's words for who can act.
+var helper = map[string]Help{"admin": HelpAdministrator, "card-issuer": HelpCardIssuer}
+
+// WhoHelps is whom to ask for what somebody can do, by the protocol's word for
+// who that is, in one line; empty when nobody is named.
+func (p *Policy) WhoHelps(who string) string {
+	c, _ := p.Contact(helper[who])
+	return c.String()
+}
+
 func (p *Policy) setContacts(records []Record) error {
 	p.contacts = map[Help]Contact{}
 	for _, r := range records {

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/cardea-agent/cardea/agent/trust"
-
 	"github.com/cardea-agent/cardea/agent/weborigin"
 )
 

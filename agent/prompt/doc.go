@@ -20,6 +20,10 @@
 // The newest tray wins: when a second one says hello, the first gets
 // "superseded" and its open questions are asked again by the new one.
 //
+// A program of the same user that wants to know how the agent stands, such as
+// "cardea-agent doctor", calls [Inquire]. Its connection says "inquire" in place
+// of hello, gets its answer, and is no tray.
+//
 // The package never logs a body, never draws, never talks to a card, and never
 // holds a lock while it waits for a person.
 //

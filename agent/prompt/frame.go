@@ -43,6 +43,14 @@ const (
 	kindClose       kind = "close"
 )
 
+// The kinds of an inquiry: the question, and the agent's answers.
+const (
+	kindInquire  kind = "inquire"
+	kindFacts    kind = "facts"
+	kindRecord   kind = "record"
+	kindInquired kind = "inquired"
+)
+
 // The kinds that the tray sends. A pinFollows frame is followed at once by the
 // pin frame that belongs to it.
 const (

@@ -3,6 +3,7 @@ package prompt
 import (
 	"time"
 
+	"github.com/cardea-agent/cardea/agent/protocol"
 	"github.com/cardea-agent/cardea/agent/signin"
 )
 
@@ -108,6 +109,10 @@ type Status struct {
 	Revision uint64         `json:"revision"`
 	State    signin.State   `json:"state"`
 	Readers  []ReaderStatus `json:"readers"`
+	// Code is the error that the state is the reason of, and Contact whom to ask
+	// about it. Both are empty for a state in which people can sign in.
+	Code    signin.Code `json:"code,omitzero"`
+	Contact string      `json:"contact,omitzero"`
 }
 
 // ReaderStatus is one reader of a Status. Holder and Expiry are of the card's
@@ -125,9 +130,16 @@ type ReaderStatus struct {
 	Problem signin.Code     `json:"problem,omitzero"` // with the card's module
 }
 
-// statusOf makes the wire form of a snapshot.
-func statusOf(s signin.Snapshot) Status {
-	status := Status{Revision: s.Revision, State: s.State, Readers: make([]ReaderStatus, 0, len(s.Readers))}
+// statusOf makes the wire form of a snapshot. contact says whom to ask for which
+// help; nil names nobody.
+func statusOf(s signin.Snapshot, contact func(kind string) string) Status {
+	status := Status{Revision: s.Revision, State: s.State, Readers: make([]ReaderStatus, 0, len(s.Readers)), Code: protocol.CodeOf(s.State)}
+	if status.Code != "" && contact != nil {
+		status.Contact = contact(string(protocol.Errors[status.Code].Who))
+		if status.Contact == "" {
+			status.Contact = contact(string(protocol.WhoAdmin)) // who helps with everything else
+		}
+	}
 	for _, r := range s.Readers {
 		reader := ReaderStatus{Name: r.Name, Keypad: r.Keypad, Status: r.Status, Pending: r.Pending, PIN: r.PIN, ATR: r.ATR, Problem: r.Problem}
 		if r.Card != nil {

@@ -33,6 +33,10 @@ func runAsStranger() bool {
 		os.Stdout.WriteString("cannot dial: " + err.Error())
 		return true
 	}
+	if os.Getenv(inquireEnv) != "" {
+		os.Stdout.WriteString(inquireAsStranger(conn))
+		return true
+	}
 	_ = writeFrame(conn, kindHello, hello{wireVersion, "stranger"})
 	if _, err := readFrame(conn); errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
 		os.Stdout.WriteString("refused")

@@ -33,6 +33,13 @@ type ServerConfig struct {
 	Log *slog.Logger
 	// Version is the agent's, shown by the tray.
 	Version string
+	// Facts and Records answer inquiries: what the agent knows of itself beside
+	// what the Server knows, and the last of its log. Nil tells nothing.
+	Facts   func() Facts
+	Records func() []string
+	// Contact is whom people ask for the help of a kind, by the protocol's word
+	// for who can act. Nil names nobody.
+	Contact func(kind string) string
 }
 
 // Server is the agent's side: it asks its questions through the newest tray.
@@ -103,10 +110,14 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) error {
 	defer stop()
 	defer conn.Close()
 	version, err := s.greet(conn)
+	if errors.Is(err, errInformed) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	link := newTrayLink(conn)
+	link.version, link.since = version, time.Now()
 	defer link.end()
 	old := s.replaceTray(link)
 	defer s.dropTray(link)
@@ -120,6 +131,9 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) error {
 	writers.Go(func() { s.pushStatus(ctx, link) })
 	return link.readAnswers()
 }
+
+// errInformed is of a connection that was no tray and has its answer.
+var errInformed = errors.New("prompt: an inquiry was answered")
 
 // greet reads the other end's hello, checks who it is, and answers.
 func (s *Server) greet(conn net.Conn) (version string, err error) {
@@ -136,7 +150,18 @@ func (s *Server) greet(conn net.Conn) (version string, err error) {
 		clear(f.body)
 		return "", err
 	}
-	if f.kind != kindHello {
+	switch f.kind {
+	case kindHello:
+	case kindInquire:
+		var q inquiry
+		if err := f.decode(&q); err != nil {
+			return "", err
+		}
+		if err := s.inform(conn, q); err != nil {
+			return "", err
+		}
+		return "", errInformed
+	default:
 		clear(f.body)
 		return "", fmt.Errorf("%w: %q before hello", errFrame, f.kind)
 	}
@@ -152,7 +177,7 @@ func (s *Server) greet(conn net.Conn) (version string, err error) {
 
 // Publish gives the trays a new snapshot to show. Only the latest counts.
 func (s *Server) Publish(snapshot signin.Snapshot) {
-	status := statusOf(snapshot)
+	status := statusOf(snapshot, s.cfg.Contact)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.status = &status

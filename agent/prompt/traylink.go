@@ -24,6 +24,8 @@ type reply struct {
 // trayLink is the agent's end of one connection to a tray that said hello.
 type trayLink struct {
 	conn    net.Conn
+	version string        // the tray's; set before the link is known to anybody
+	since   time.Time     // the same
 	writing sync.Mutex    // held for one frame; a frame's write has a deadline
 	gone    chan struct{} // closed when the connection ended
 

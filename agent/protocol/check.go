@@ -63,7 +63,7 @@ func (p HelloParams) Check() string {
 	switch {
 	case len(p.Client) > maxClient || !clientShape.MatchString(p.Client):
 		return "client"
-	case p.Protocol < 1:
+	case p.Protocol < 0:
 		return "protocol"
 	}
 	return ""

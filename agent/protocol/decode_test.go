@@ -172,7 +172,8 @@ func TestEveryParamsChecksItsValues(t *testing.T) {
 	check("hello", HelloParams{"", 1}, "client")
 	check("hello", HelloParams{"a\nb", 1}, "client")
 	check("hello", HelloParams{strings.Repeat("a", 101), 1}, "client")
-	check("hello", HelloParams{"x", 0}, "protocol")
+	check("hello", HelloParams{"x", 0}, "") // the door says that it is too old
+	check("hello", HelloParams{"x", -1}, "protocol")
 	check("attach", AttachParams{testSession}, "")
 	check("attach", AttachParams{testSession[1:]}, "session")
 	check("attach", AttachParams{testSession + "\n"}, "session")

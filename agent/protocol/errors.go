@@ -86,3 +86,19 @@ func (e *Error) Incident() string {
 	incident, _ := e.Data.Params["incident"].(string)
 	return incident
 }
+
+// ofState are the states that keep people from signing in, by the error that a
+// request ends with.
+var ofState = map[signin.State]signin.Code{
+	signin.ServiceDown:         signin.CodeNoService,
+	signin.NoReader:            signin.CodeNoReader,
+	signin.NoCard:              signin.CodeNoCard,
+	signin.CardUnreadable:      signin.CodeCardUnreadable,
+	signin.CardUnknown:         signin.CodeCardUnknown,
+	signin.NoUsableCertificate: signin.CodeNoUsableCertificate,
+	signin.PINBlocked:          signin.CodePINBlocked,
+}
+
+// CodeOf is the error that a state is the reason of; empty for one that keeps
+// nobody from anything.
+func CodeOf(state signin.State) signin.Code { return ofState[state] }

@@ -2,8 +2,12 @@ package protocol
 
 import "github.com/cardea-agent/cardea/agent/signin"
 
-// Version is the number that hello carries.
-const Version = 1
+// Version is the number that hello carries. Pages whose library speaks nothing
+// as new as OldestVersion are told so.
+const (
+	Version       = 1
+	OldestVersion = 1
+)
 
 // Subprotocol must be asked for in the WebSocket handshake.
 const Subprotocol = "cardea.v1"

@@ -88,4 +88,7 @@ type ErrorData struct {
 	Who    string         `json:"who"`   // user, admin, card-issuer or site: the first who can act
 	Retry  bool           `json:"retry"` // whether trying again can help
 	Params map[string]any `json:"params,omitzero"`
+	// Contact is whom the person may ask, in their organisation's words. Empty
+	// where no administrator named anybody.
+	Contact string `json:"contact,omitzero"`
 }

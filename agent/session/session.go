@@ -18,6 +18,7 @@ import (
 	"github.com/cardea-agent/cardea/agent/approvals"
 	"github.com/cardea-agent/cardea/agent/card"
 	"github.com/cardea-agent/cardea/agent/card/cards"
+	"github.com/cardea-agent/cardea/agent/desktop"
 	"github.com/cardea-agent/cardea/agent/endpoint"
 	"github.com/cardea-agent/cardea/agent/peer"
 	"github.com/cardea-agent/cardea/agent/policy"
@@ -51,9 +52,15 @@ type Config struct {
 
 	// Prompter asks for PINs, and about sites if it is a prompt.OriginAsker.
 	// When nil, the tray does, over the socket at PromptPath
-	// (prompt.DefaultPath when empty).
+	// (prompt.DefaultPath when empty). With a Prompter, a PromptPath is for
+	// inquiries alone.
 	Prompter   signin.Prompter
 	PromptPath string
+	// Desktop says whether the person's desktop is locked; nil: it never is.
+	Desktop func(context.Context) (desktop.Session, error)
+	// Facts and Records are what inquiries are told; see prompt.ServerConfig.
+	Facts   func() prompt.Facts
+	Records func() []string
 }
 
 // Policy is what was decided. It may change while the agent runs.
@@ -100,14 +107,19 @@ func Run(ctx context.Context, c Config) error {
 		Driver: c.Driver, List: list, Usable: c.Policy.Usable, Algorithm: token.AlgorithmFor, Log: c.Log, Modules: c.modules(),
 	})
 	group, ctx := errgroup.WithContext(ctx)
-	if c.Prompter == nil {
-		server, err := prompt.NewServer(prompt.ServerConfig{Path: c.PromptPath, Log: c.Log, Version: c.Version})
-		if err != nil {
-			return err
-		}
-		c.Prompter = server
+	server, err := c.promptServer()
+	if err != nil {
+		return err
+	}
+	if server != nil {
 		group.Go(func() error { return server.Run(ctx) })
 		group.Go(func() error { publish(ctx, cards, server); return nil })
+	}
+	if c.Prompter == nil {
+		c.Prompter = server
+	}
+	if c.Desktop != nil {
+		c.Prompter = desktop.Prompter{Prompter: c.Prompter, Look: c.Desktop, Log: c.Log}
 	}
 	service := signin.New(signin.Config{
 		Cards: cards, Prompter: c.Prompter, Rules: c.Policy, Tokens: token.New(releases + c.Version), Audit: c.Audit, Log: c.Log,
@@ -116,7 +128,7 @@ func Run(ctx context.Context, c Config) error {
 	origins := approvals.New(approvals.Config{Rules: c.Policy, File: c.Approvals, Asker: asker(c), Audit: c.Audit, Log: c.Log})
 	door := endpoint.New(endpoint.Config{
 		Backend: service, Origins: origins, Peers: peer.NewSystem(), Self: self,
-		Version: c.Version, Developer: c.Developer, Log: c.Log,
+		Version: c.Version, Developer: c.Developer, Log: c.Log, Audit: c.Audit, Contact: c.whoHelps,
 	})
 	group.Go(func() error { return cards.Run(ctx) })
 	group.Go(func() error { refresh(ctx, c.Policy, cards); return nil })
@@ -124,6 +136,29 @@ func Run(ctx context.Context, c Config) error {
 	group.Go(func() error { return origins.Run(ctx) })
 	group.Go(func() error { return door.Serve(ctx, c.Listeners...) })
 	return group.Wait()
+}
+
+// whoHelps is whom people ask, as the policy in force says.
+func (c Config) whoHelps(who string) string {
+	p, _ := c.Policy.Current()
+	return p.WhoHelps(who)
+}
+
+// promptServer is nil where nobody needs one. One that answers inquiries alone is
+// no condition for running.
+func (c Config) promptServer() (*prompt.Server, error) {
+	if c.Prompter != nil && c.PromptPath == "" {
+		return nil, nil
+	}
+	server, err := prompt.NewServer(prompt.ServerConfig{
+		Path: c.PromptPath, Log: c.Log, Version: c.Version, Facts: c.Facts, Records: c.Records,
+		Contact: c.whoHelps,
+	})
+	if err != nil && c.Prompter != nil {
+		c.Log.Warn("nobody can ask how this agent stands", "err", err)
+		return nil, nil
+	}
+	return server, err
 }
 
 // refresh has the cards looked at by each policy that comes into force.

@@ -255,6 +255,14 @@ func (w *ward) open(from string) *page {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	p := w.read(conn)
+	p.call("hello", map[string]any{"client": "test/1", "protocol": 1})
+	return p
+}
+
+// read makes a page of a connection that said nothing yet.
+func (w *ward) read(conn *websocket.Conn) *page {
+	w.t.Helper()
 	p := &page{t: w.t, conn: conn, answers: make(chan message, 16), notes: make(chan message, 64)}
 	ended := make(chan struct{})
 	go func() {
@@ -278,7 +286,6 @@ func (w *ward) open(from string) *page {
 		}
 	}()
 	w.t.Cleanup(func() { _ = conn.CloseNow(); <-ended })
-	p.call("hello", map[string]any{"client": "test/1", "protocol": 1})
 	return p
 }
 

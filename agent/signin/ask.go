@@ -70,6 +70,7 @@ func (s *Service) signWithPIN(ctx context.Context, j job, p proof, tries int, re
 		req.PIN, req.AllowLastTry = answer.PIN, last
 		signatures, err := signShown(ctx, j, p.card, dialog, question, req)
 		answer.PIN.Wipe()
+		s.recordPIN(j, p.key, len(signatures) > 0, err)
 		switch {
 		case err == nil:
 			return signatures, nil
@@ -96,6 +97,25 @@ func (s *Service) signWithPIN(ctx context.Context, j job, p proof, tries int, re
 			return nil, closed(ctx, err)
 		}
 	}
+}
+
+// recordPIN writes down what came of a PIN. One that the card was not given
+// leaves no line, and one that made a signature was right, whatever came after.
+func (s *Service) recordPIN(j job, key Key, right bool, err error) {
+	e := Event{What: WhatPIN, Origin: j.origin, Certificate: key.Certificate, Outcome: OutcomeOK}
+	switch known, _ := errors.AsType[*Error](err); {
+	case err == nil || right:
+	case errors.Is(err, ErrLastTry):
+		return
+	case known != nil:
+		e.Outcome, e.TriesLeft = string(known.Code), known.TriesLeft
+		if known.Code == CodePINWrong && known.TriesLeft == 0 {
+			e.Outcome = string(CodePINBlocked)
+		}
+	default:
+		e.Outcome = string(CodeCancelled)
+	}
+	s.Audit.Record(e)
 }
 
 // askForPIN asks for the PIN. Where it is typed on the reader, that is up to the

@@ -552,3 +552,42 @@ func TestACardThatDoesNotTellItsTriesIsAskedForAnExtraYes(t *testing.T) {
 		p.succeeds()
 	})
 }
+
+func TestEachPINThatTheCardWasGivenIsWrittenDownWithWhatCameOfIt(t *testing.T) {
+	run(t, func(b *bench) {
+		b.cards.Insert(b.card)
+		p := b.authenticate(time.Minute)
+		b.asked().Type("000000")
+		b.asked().Type("123456")
+		p.succeeds()
+		if got, want := b.audit.PINs(), []string{"pinWrong", "ok"}; !slices.Equal(got, want) {
+			t.Errorf("the PINs were %v, want %v", got, want)
+		}
+		wrong := b.audit.Events()[0]
+		if wrong.What != signin.WhatPIN || wrong.Origin != origin || wrong.TriesLeft != 2 || wrong.Certificate == nil {
+			t.Errorf("the line says %+v", wrong)
+		}
+	})
+	run(t, func(b *bench) {
+		b.card.SetTries(1)
+		b.cards.Insert(b.card)
+		p := b.authenticate(time.Minute)
+		b.asked().Type("000000")
+		p.ends(signin.CodePINBlocked)
+		if got, want := b.audit.PINs(), []string{"pinBlocked"}; !slices.Equal(got, want) {
+			t.Errorf("the PINs were %v, want %v", got, want)
+		}
+	})
+	run(t, func(b *bench) { // the second PIN is the first that the card is given
+		b.cards.Insert(b.card)
+		p := b.authenticate(time.Minute)
+		asked := b.asked()
+		b.card.SetTries(1)
+		asked.Type("123456")
+		b.asked().Type("123456")
+		p.succeeds()
+		if got, want := b.audit.PINs(), []string{"ok"}; !slices.Equal(got, want) {
+			t.Errorf("the PINs were %v, want %v", got, want)
+		}
+	})
+}

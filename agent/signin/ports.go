@@ -263,17 +263,31 @@ type Token struct {
 	AppVersion            string `json:"appVersion"`
 }
 
-// Audit writes one line for each decision about a PIN, a signature or a site.
+// Audit writes one line for each decision about a PIN, a signature or a site, and
+// about who may ask for one.
 type Audit interface {
 	Record(Event)
 }
 
+// The decisions that are no page's request. Those are named by their method.
+const (
+	WhatPIN    = "pin"    // a PIN that was typed
+	WhatRefuse = "refuse" // a connection that was not let in
+)
+
+// OutcomeOK is the one outcome that is no error's code.
+const OutcomeOK = "ok"
+
 // Event is one decision. It holds no PIN, no nonce and no token.
 type Event struct {
-	What        string // authenticate, resume, sign, getSigningCertificate, allowOrigin, revokeOrigin
+	What        string // one of the above, or what a page or a person asked for, such as authenticate
 	Origin      string
 	Certificate *x509.Certificate // nil when none was chosen
-	Outcome     string            // ok or an error's code
+	Outcome     string            // OutcomeOK or an error's code
 	Items       int               // with sign: how many documents were to be signed
 	Signed      int               // and how many were
+	TriesLeft   int               // with pin and CodePINWrong; TriesUnknown when the card does not tell
+	Right       string            // with CodeNotPermitted: the right that is missing
+	Reason      string            // with refuse: why, in the agent's words
+	Peer        string            // with refuse: the other user's id, where that is the reason
 }

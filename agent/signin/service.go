@@ -176,7 +176,7 @@ func binds(k Key) bool {
 }
 
 func (s *Service) record(j job, p proof, err error) {
-	e := Event{What: j.what, Origin: j.origin, Certificate: p.key.Certificate, Outcome: "ok", Items: j.items}
+	e := Event{What: j.what, Origin: j.origin, Certificate: p.key.Certificate, Outcome: OutcomeOK, Items: j.items}
 	if j.items > 0 {
 		e.Signed = len(p.signatures)
 	}

@@ -33,6 +33,7 @@ var files = map[string]string{
 	"/usr/share/doc/cardea/user.md":                 "-rw-r--r--",
 	"/usr/share/doc/cardea/admin.md":                "-rw-r--r--",
 	"/usr/share/doc/cardea/errors.md":               "-rw-r--r--",
+	"/usr/share/doc/cardea/checks.md":               "-rw-r--r--",
 	"/usr/share/doc/cardea/copyright":               "-rw-r--r--",
 }
 

@@ -25,6 +25,7 @@ type Window struct {
 	advice   *widget.Label
 	readers  *widget.Label
 	forIT    *widget.Label
+	help     *widget.Label
 	version  *widget.Label
 }
 
@@ -34,8 +35,9 @@ const width = 440
 func New(app fyne.App, say *translations.Catalogue, quit func()) *Window {
 	w := &Window{win: app.NewWindow(say.Say(translations.StatusTitle)),
 		icon: &canvas.Image{FillMode: canvas.ImageFillContain}, headline: widget.NewRichText(),
-		advice: wrapped(), readers: wrapped(), forIT: wrapped(), version: wrapped()}
+		advice: wrapped(), readers: wrapped(), forIT: wrapped(), help: wrapped(), version: wrapped()}
 	w.forIT.Selectable = true // it is long, and meant for a message to somebody
+	w.help.Selectable = true
 	w.icon.SetMinSize(fyne.NewSquareSize(56))
 	w.headline.Wrapping = fyne.TextWrapWord
 	end := widget.NewButton(say.Say(translations.MenuQuit), quit)
@@ -44,6 +46,7 @@ func New(app fyne.App, say *translations.Catalogue, quit func()) *Window {
 		container.NewBorder(nil, nil, container.NewCenter(w.icon), nil, container.NewVBox(w.headline, w.advice)),
 		widget.NewSeparator(),
 		w.readers,
+		w.help,
 		w.forIT,
 		w.version,
 		container.NewHBox(end, layout.NewSpacer(), hide))))
@@ -77,5 +80,7 @@ func (w *Window) Update(v tray.View) {
 	w.readers.Hidden = v.Readers == ""
 	w.forIT.SetText(v.ForIT)
 	w.forIT.Hidden = v.ForIT == ""
+	w.help.SetText(v.Help)
+	w.help.Hidden = v.Help == ""
 	w.version.SetText(v.Version)
 }

@@ -92,4 +92,6 @@ const (
 	StatusTitle Text = "status.title"
 	StatusClose Text = "status.close"
 	StatusForIT Text = "status.forIT"
+	StatusCode  Text = "status.code"
+	StatusHelp  Text = "status.help"
 )

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/cardea-agent/cardea/agent/prompt"
+	"github.com/cardea-agent/cardea/agent/protocol"
 	"github.com/cardea-agent/cardea/agent/signin"
 	"github.com/cardea-agent/cardea/ui/translations"
 )
@@ -32,6 +33,7 @@ type View struct {
 	Advice   string // what to do next
 	Readers  string // a line for each reader
 	ForIT    string // what the people who look after cards need to know; mostly empty
+	Help     string // whom to ask, and by which code; empty when nobody need be asked
 	Version  string
 }
 
@@ -81,8 +83,25 @@ func Model(r prompt.Report, version string, c *translations.Catalogue) View {
 			forIT = append(forIT, c.Say(translations.StatusForIT, "atr", prompt.Printable(reader.ATR)))
 		}
 	}
+	v.Help = help(v.State, r.Status, c)
 	v.Readers, v.ForIT = strings.Join(lines, "\n"), strings.Join(forIT, "\n")
 	return v
+}
+
+// help names the error that the state is the reason of, as pages show it, and
+// whom to ask.
+func help(state signin.State, s prompt.Status, c *translations.Catalogue) string {
+	code, contact := protocol.CodeOf(state), prompt.Printable(s.Contact)
+	if state == Offline {
+		code, contact = protocol.CodeNotRunning, "" // nobody told whom
+	}
+	switch {
+	case code == "", state == signin.NoCard: // which needs nobody's help
+		return ""
+	case contact == "":
+		return c.Say(translations.StatusCode, "code", string(code))
+	}
+	return c.Say(translations.StatusHelp, "code", string(code), "contact", contact)
 }
 
 func inReader(r prompt.ReaderStatus, c *translations.Catalogue) string {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cardea-agent/cardea/agent/prompt"
+	"github.com/cardea-agent/cardea/agent/protocol"
 	"github.com/cardea-agent/cardea/agent/signin"
 	"github.com/cardea-agent/cardea/ui/translations"
 )
@@ -90,5 +91,33 @@ func TestDifferentVersionsAreBothShown(t *testing.T) {
 	}
 	if v := Model(report(signin.Ready), "2", english).Version; v != "Cardea 2, agent 1" {
 		t.Errorf("version line %q", v)
+	}
+}
+
+func TestWhatKeepsPeopleFromSigningInHasTheCodeOfPagesAndSomebodyToAsk(t *testing.T) {
+	for state := range sentencesOf {
+		r := report(state)
+		switch state {
+		case Offline:
+			r = prompt.Report{}
+		case Starting:
+			r.Known = false
+		}
+		r.Status.Contact = "Card office\x1b"
+		got := Model(r, "1", english).Help
+		code := protocol.CodeOf(state)
+		if state == Offline {
+			code = protocol.CodeNotRunning
+		}
+		usable := state == signin.Ready || state == signin.Busy || state == signin.NoCard || state == Starting
+		if usable != (got == "") || !usable && !strings.Contains(got, string(code)) {
+			t.Errorf("%s: %q", state, got)
+		}
+		if _, known := protocol.Errors[code]; !known && !usable {
+			t.Errorf("%s has the code %q, which pages do not know", state, code)
+		}
+		if named := strings.Contains(got, "Card office\uFFFD"); named != (!usable && state != Offline) {
+			t.Errorf("%s: %q", state, got)
+		}
 	}
 }

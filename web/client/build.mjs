@@ -1,4 +1,4 @@
-// Builds dist: two ES modules, two scripts for pages without modules, and the
+// Builds dist: three ES modules, two scripts for pages without modules, and the
 // types. --check builds into a temporary folder and compares it with dist, so
 // that what is committed is what the source says. --tests builds the tests.
 import { build } from "esbuild";
@@ -22,7 +22,7 @@ const common = {
 
 async function bundles(outdir) {
   const banner = { js: `/*! @cardea/client ${version}, Apache-2.0 */` };
-  const modules = { ...common, banner, outdir, format: "esm", entryPoints: { cardea: "src/index.ts", "web-eid-compat": "src/web-eid-compat.ts" } };
+  const modules = { ...common, banner, outdir, format: "esm", entryPoints: { cardea: "src/index.ts", help: "src/help.ts", "web-eid-compat": "src/web-eid-compat.ts" } };
   const scripts = { ...common, banner, format: "iife", minify: true };
   await Promise.all([
     build(modules),

@@ -38,6 +38,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"runtime"
 	"slices"
@@ -153,4 +154,13 @@ func (l *List) Load(path string) (*List, error) {
 		return nil, fmt.Errorf("cards: %s: %w", path, err)
 	}
 	return over, nil
+}
+
+// Modules returns all modules of the list, by their ids.
+func (l *List) Modules() []Module {
+	var all []Module
+	for _, id := range slices.Sorted(maps.Keys(l.modules)) {
+		all = append(all, l.modules[id])
+	}
+	return all
 }

@@ -21,6 +21,7 @@ An error carries:
 - ` + "`who`" + `: the first who can act: ` + "`user`, `admin`, `card-issuer` or `site`" + `.
 - ` + "`retry`" + `: whether trying again can help while nothing is newly installed or set.
 - ` + "`params`" + `: numbers and fixed words, listed below for the codes that have any.
+- ` + "`contact`" + `: whom the person may ask, where an administrator named somebody.
 
 On the wire this is the ` + "`data`" + ` of a JSON-RPC error. In the client library it is
 a ` + "`CardeaError`" + `. Codes made by "client" come from the library, since a page

@@ -1,8 +1,8 @@
 // Command gen writes what comes from the tables and types of package protocol:
-// docs/errors.md and web/client/src/protocol.ts. Run it with go generate in
-// agent/protocol.
+// docs/errors.md, and protocol.ts and help.ts in web/client/src. Run it with go
+// generate in agent/protocol.
 //
-// It never writes anything else. Its tests check that both files are current,
+// It never writes anything else. Its tests check that the files are current,
 // and that asyncapi.yaml, which people write, says the same as the Go types.
 package main
 
@@ -45,6 +45,7 @@ func generate(root string) (map[string]string, error) {
 	return map[string]string{
 		"docs/errors.md":             errorsPage(),
 		"web/client/src/protocol.ts": typeScript(m),
+		"web/client/src/help.ts":     helpModule(),
 	}, nil
 }
 

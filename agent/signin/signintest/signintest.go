@@ -500,13 +500,20 @@ func (a *Audit) Events() []signin.Event {
 	return slices.Clone(a.events)
 }
 
-// Outcomes returns the outcomes in order.
-func (a *Audit) Outcomes() []string {
+// Outcomes returns the outcomes of requests in order.
+func (a *Audit) Outcomes() []string { return a.outcomes(false) }
+
+// PINs returns the outcomes of PINs in order.
+func (a *Audit) PINs() []string { return a.outcomes(true) }
+
+func (a *Audit) outcomes(ofPINs bool) []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var out []string
 	for _, e := range a.events {
-		out = append(out, e.Outcome)
+		if ofPINs == (e.What == signin.WhatPIN) {
+			out = append(out, e.Outcome)
+		}
 	}
 	return out
 }

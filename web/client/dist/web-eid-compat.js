@@ -47,12 +47,15 @@ var CardeaError = class _CardeaError extends Error {
   /** Whether trying again can help. */
   retry;
   params;
+  /** Whom the person may ask, in their organisation's words; undefined where nobody is named. */
+  contact;
   constructor(code, params, options2 = {}) {
     super(options2.message ?? errors[code]?.message ?? code, options2.cause === void 0 ? {} : { cause: options2.cause });
     this.code = code;
     this.who = options2.who ?? errors[code].who;
     this.retry = options2.retry ?? errors[code].retry;
     this.params = params;
+    this.contact = options2.contact;
   }
   /** Tells whether an error is one of this library with the given code. */
   static is(error, code) {
@@ -67,7 +70,8 @@ function fromWire(error) {
   return new CardeaError(data.code, data.params ?? {}, {
     who: data.who,
     retry: data.retry,
-    message
+    message,
+    ...typeof data.contact === "string" ? { contact: data.contact } : {}
   });
 }
 function cancelled(signal) {

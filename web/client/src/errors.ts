@@ -13,13 +13,16 @@ export class CardeaError<C extends Code = Code> extends Error {
   /** Whether trying again can help. */
   readonly retry: boolean;
   readonly params: ErrorParams[C];
+  /** Whom the person may ask, in their organisation's words; undefined where nobody is named. */
+  readonly contact: string | undefined;
 
-  constructor(code: C, params: ErrorParams[C], options: { who?: Who; retry?: boolean; message?: string; cause?: unknown } = {}) {
+  constructor(code: C, params: ErrorParams[C], options: { who?: Who; retry?: boolean; contact?: string; message?: string; cause?: unknown } = {}) {
     super(options.message ?? errors[code]?.message ?? code, options.cause === undefined ? {} : { cause: options.cause });
     this.code = code;
     this.who = options.who ?? errors[code].who;
     this.retry = options.retry ?? errors[code].retry;
     this.params = params;
+    this.contact = options.contact;
   }
 
   /** Tells whether an error is one of this library with the given code. */
@@ -41,6 +44,7 @@ export function fromWire(error: unknown): CardeaError {
     who: data.who as Who,
     retry: data.retry,
     message,
+    ...(typeof data.contact === "string" ? { contact: data.contact } : {}),
   });
 }
 

@@ -172,6 +172,7 @@ export interface ErrorData {
   who: string;
   retry: boolean;
   params?: Record<string, unknown>;
+  contact?: string;
 }
 
 /** The methods, page to agent. */

@@ -92,11 +92,12 @@ test("every code of the table arrives as it was sent", async (t) => {
   assert.ok(Object.keys(errors).length > 20);
   for (const code of Object.keys(errors) as Code[]) {
     const { who, retry, message } = errors[code];
-    wire = { code: -32000, message, data: { code, who, retry, params: { n: 1 } } };
+    wire = { code: -32000, message, data: { code, who, retry, params: { n: 1 }, contact: "IT, 1234" } };
     const error = await cardea.attach(session).catch((e) => e);
     assert.ok(CardeaError.is(error, code));
     assert.deepEqual({ who: error.who, retry: error.retry, message: error.message, params: error.params }, { who, retry, message, params: { n: 1 } });
     assert.equal(error.name, "CardeaError");
+    assert.equal(error.contact, "IT, 1234");
   }
 });
 
@@ -110,6 +111,7 @@ test("an error's numbers are there, and a newer agent's codes are kept", async (
   const wrong = await cardea.authenticate(nonce).catch((e) => e);
   assert.ok(CardeaError.is(wrong, "pinWrong"));
   assert.equal(wrong.params.triesLeft, 2);
+  assert.equal(wrong.contact, undefined);
   const newer = await cardea.attach(session).catch((e) => e);
   assert.deepEqual([newer.code, newer.who, newer.retry, newer.message, newer.params], ["newer", "admin", true, "New.", {}]);
   assert.equal((await cardea.endSession(session).catch((e) => e)).code, "internal");

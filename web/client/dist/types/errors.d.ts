@@ -11,9 +11,12 @@ export declare class CardeaError<C extends Code = Code> extends Error {
     /** Whether trying again can help. */
     readonly retry: boolean;
     readonly params: ErrorParams[C];
+    /** Whom the person may ask, in their organisation's words; undefined where nobody is named. */
+    readonly contact: string | undefined;
     constructor(code: C, params: ErrorParams[C], options?: {
         who?: Who;
         retry?: boolean;
+        contact?: string;
         message?: string;
         cause?: unknown;
     });

@@ -142,6 +142,7 @@ export interface ErrorData {
     who: string;
     retry: boolean;
     params?: Record<string, unknown>;
+    contact?: string;
 }
 /** The methods, page to agent. */
 export interface Methods {

@@ -1,0 +1,6 @@
+//go:build !linux && !windows
+
+package browserpolicy
+
+// SystemInForce says what a browser of this computer goes by.
+func SystemInForce(b Browser) (InForce, error) { return MacInForce("", b) }

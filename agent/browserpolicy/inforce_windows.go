@@ -1,0 +1,4 @@
+package browserpolicy
+
+// SystemInForce says what a browser of this computer goes by.
+func SystemInForce(b Browser) (InForce, error) { return WindowsInForce(machine{}, b) }

@@ -1,0 +1,103 @@
+package desktop
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/godbus/dbus/v5"
+	"github.com/godbus/dbus/v5/prop"
+)
+
+// bus starts a real D-Bus daemon in the system bus's place.
+func bus(t *testing.T) *dbus.Conn {
+	t.Helper()
+	program, err := exec.LookPath("dbus-daemon")
+	if err != nil {
+		if os.Getenv("CARDEA_E2E_REQUIRED") != "" {
+			t.Fatal(err)
+		}
+		t.Skip("needs dbus-daemon")
+	}
+	address := "unix:path=" + filepath.Join(t.TempDir(), "bus")
+	cmd := exec.Command(program, "--session", "--nofork", "--nopidfile", "--print-address", "--address="+address)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", strings.TrimSpace(line))
+	conn, err := dbus.ConnectSystemBus()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// logind stands in for systemd's on a bus.
+func logind(t *testing.T, conn *dbus.Conn, kind string, remote, locked bool) {
+	t.Helper()
+	const id = dbus.ObjectPath("/org/freedesktop/login1/session/_32")
+	type shown struct {
+		ID   string
+		Path dbus.ObjectPath
+	}
+	export := func(path dbus.ObjectPath, of string, values map[string]any) {
+		table := map[string]*prop.Prop{}
+		for name, value := range values {
+			table[name] = &prop.Prop{Value: value}
+		}
+		if _, err := prop.Export(conn, path, prop.Map{of: table}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	export(self, "org.freedesktop.login1.User", map[string]any{"Display": shown{"2", id}})
+	export(id, "org.freedesktop.login1.Session", map[string]any{"Type": kind, "Remote": remote, "LockedHint": locked})
+	if reply, err := conn.RequestName(login1, dbus.NameFlagDoNotQueue); err != nil || reply != dbus.RequestNameReplyPrimaryOwner {
+		t.Fatal(reply, err)
+	}
+}
+
+func TestLogindTellsHowTheSessionStands(t *testing.T) {
+	for i, c := range []struct {
+		kind           string
+		remote, locked bool
+		want           Session
+	}{
+		{"wayland", false, false, Session{Kind: AtScreen, How: "wayland"}},
+		{"x11", false, true, Session{Kind: AtScreen, How: "x11", Locked: true}},
+		{"x11", true, false, Session{Kind: Remote, How: "x11"}},
+		{"tty", false, false, Session{Kind: None, How: "tty"}},
+	} {
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			logind(t, bus(t), c.kind, c.remote, c.locked)
+			if got, err := Look(t.Context()); err != nil || got != c.want {
+				t.Errorf("%+v, %v; want %+v", got, err, c.want)
+			}
+		})
+	}
+}
+
+func TestWithoutLogindTheEnvironmentCounts(t *testing.T) {
+	t.Setenv("SSH_CONNECTION", "192.0.2.1 1 192.0.2.2 22")
+	bus(t) // with nobody on it
+	if got, err := Look(t.Context()); err != nil || got.Kind != Remote {
+		t.Errorf("%+v, %v", got, err)
+	}
+	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path="+filepath.Join(t.TempDir(), "nothing"))
+	if got, err := Look(t.Context()); err != nil || got.Kind != Remote {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
