@@ -307,7 +307,7 @@ func TestOneModuleWorksAtATime(t *testing.T) {
 	if err := <-signed; err != nil {
 		t.Error(err)
 	}
-	s.until("the second card was read", func(n signin.Snapshot) bool { return n.Readers[1].Card != nil })
+	s.until("the second card was read", func(n signin.Snapshot) bool { return len(n.Readers) == 2 && n.Readers[1].Card != nil })
 	if s.module.most != 1 {
 		t.Errorf("%d calls at once", s.module.most)
 	}
@@ -317,7 +317,7 @@ func TestAModuleWaitsForTheTransactionOfAnotherCard(t *testing.T) {
 	s := newScene(t, "Reader 2")
 	piv := virtual.NewCard(s.ca, virtual.P256("Bill"))
 	s.slots[1].Insert(piv)
-	s.until("the PIV card was read", func(n signin.Snapshot) bool { return n.Readers[1].Card != nil })
+	s.until("the PIV card was read", func(n signin.Snapshot) bool { return len(n.Readers) == 2 && n.Readers[1].Card != nil })
 	n, _ := s.Snapshot()
 	bill := n.Readers[1].Card
 	req := batch(bill.Keys()[0], virtual.DefaultPIN, 2)
@@ -343,7 +343,7 @@ func TestAModuleWaitsForTheTransactionOfAnotherCard(t *testing.T) {
 func TestAModuleThatHangsKeepsNoOtherCardFromSigning(t *testing.T) {
 	s := newScene(t, "Reader 2")
 	s.slots[1].Insert(virtual.NewCard(s.ca, virtual.P256("Bill")))
-	s.until("the PIV card was read", func(n signin.Snapshot) bool { return n.Readers[1].Card != nil })
+	s.until("the PIV card was read", func(n signin.Snapshot) bool { return len(n.Readers) == 2 && n.Readers[1].Card != nil })
 	n, _ := s.Snapshot()
 	entered, leave := make(chan struct{}), make(chan struct{})
 	s.module.next(func(string) error { close(entered); <-leave; return nil })
