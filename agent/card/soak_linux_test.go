@@ -112,7 +112,7 @@ func newSoak(t *testing.T) *soak {
 		s.slots[i] = virtual.NewVPCD(daemon.Readers[i].Addr)
 		t.Cleanup(s.slots[i].Remove)
 	}
-	s.desk = startDesk(t, Config{Driver: pcsc.System{}, List: listOf(t, formatATR(s.cards[0].ATR()), openSC), Modules: hosts(t, log), Log: log})
+	s.desk = startDesk(t, Config{Driver: pcsc.System{}, List: listOf(t, formatATR(s.cards[0].ATR()), openSC(t)), Modules: hosts(t, log), Log: log})
 	s.until("both readers are empty", func(n signin.Snapshot) bool { return len(n.Readers) == 2 && n.State == signin.NoCard })
 	for i := range s.slots {
 		s.slots[i].Insert(s.cards[i].Card)

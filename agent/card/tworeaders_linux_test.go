@@ -28,7 +28,7 @@ func newOpenSCCounter(t *testing.T, rules string) *counter {
 	with := func(pin string) func(*virtual.Profile) { return func(p *virtual.Profile) { p.PIN = pin } }
 	c.ours = virtual.NewCard(virtual.NewCA("Hospital CA"), virtual.P256("Anna").With(with(oursPIN)))
 	c.theirs = virtual.NewCard(virtual.NewCA("Other CA"), virtual.P256("Bill").With(with(theirsPIN)))
-	c.desk = startDesk(t, Config{Driver: pcsc.System{}, List: listOf(t, formatATR(c.ours.ATR()), openSC), Modules: hosts(t, log), Log: log})
+	c.desk = startDesk(t, Config{Driver: pcsc.System{}, List: listOf(t, formatATR(c.ours.ATR()), openSC(t)), Modules: hosts(t, log), Log: log})
 	c.first, c.second = virtual.NewVPCD(daemon.Readers[0].Addr), virtual.NewVPCD(daemon.Readers[1].Addr)
 	t.Cleanup(c.first.Remove)
 	t.Cleanup(c.second.Remove)
