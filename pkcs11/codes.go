@@ -14,6 +14,7 @@ const (
 	tokenNotRecognized   Code = 0x0E1
 	alreadyLoggedIn      Code = 0x100
 	notLoggedIn          Code = 0x101
+	bufferTooSmall       Code = 0x150
 )
 
 // Error names the code as the field does: "CKR_PIN_INCORRECT (0xA0)".

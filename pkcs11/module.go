@@ -59,14 +59,23 @@ type slot struct {
 // maxSlots bounds what a module can make us look at.
 const maxSlots = 64
 
+// maxCounts is how often slots are counted when their number changes meanwhile.
+const maxCounts = 5
+
 // slots are those of a reader; of all readers for the empty name. One that
 // fails does not keep the others back: it is an error only if none is left.
 func (m *Module) slots(reader string) (found []slot, err error) {
 	var ids []uint
-	err = m.call("C_GetSlotList", func() (err error) {
-		ids, err = m.lib.GetSlotList(true)
-		return err
-	})
+	// A card that goes in after they were counted makes the list too short.
+	for range maxCounts {
+		err = m.call("C_GetSlotList", func() (err error) {
+			ids, err = m.lib.GetSlotList(true)
+			return err
+		})
+		if codeOf(err) != bufferTooSmall {
+			break
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -65,6 +65,16 @@ func TestAModuleThatFailsOnceWhileItReadsACardIsAskedAgain(t *testing.T) {
 	}
 }
 
+func TestAModuleThatRefusesWhileCardsGoInIsAskedMoreOften(t *testing.T) {
+	s := newScene(t)
+	refused := fails(&host.Error{Call: "C_GetSlotList", Kind: host.ErrFailed})
+	s.module.next(refused, refused)
+	s.in()
+	if n := s.module.count("Tokens"); n != 3 {
+		t.Errorf("it was asked %d times", n)
+	}
+}
+
 func TestAModuleThatGoesOnFailingIsAskedAgainForARequest(t *testing.T) {
 	s := newScene(t)
 	s.module.next(fails(crashed(false)), fails(&host.Failure{How: host.Hung}), fails(&host.Failure{How: host.Refused}))

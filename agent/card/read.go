@@ -61,9 +61,9 @@ func (m *Manager) take(ctx context.Context, p *place, s spoken, err error) bool 
 		p.status = signin.CardUnreadable
 		if p.problem.Code == signin.CodeModuleMissing {
 			p.status = signin.CardUnknown
-		} else if p.retries == 0 { // a new process may do it; after that a request asks for one
-			p.retries = len(readAgain)
-			m.readLocked(p, readAgain[0])
+		} else if p.retries < readings(p.problem.How) {
+			m.readLocked(p, readAgain[p.retries])
+			p.retries++
 		}
 	default:
 		m.Log.Warn("the card cannot be read", "reader", name, "atr", atr, "err", err)
@@ -79,6 +79,15 @@ func (m *Manager) take(ctx context.Context, p *place, s spoken, err error) bool 
 	}
 	m.publishLocked()
 	return true
+}
+
+// readings is how often a card is read again by itself after its module failed.
+// Then it waits for a request.
+func readings(how signin.How) int {
+	if how == signin.ModuleRefused { // as for a card that still slides
+		return len(readAgain)
+	}
+	return 1 // a new process may do it
 }
 
 func ofModule(err error) bool {
