@@ -38,19 +38,22 @@ func browserPolicy(args []string, out, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case *system == "darwin":
+	if *system == mac {
 		profile, err := browserpolicy.Profile(browsers(p), p.Origins())
 		if err == nil && *apply {
 			err = browserpolicy.ErrProfile
 		}
 		fmt.Fprint(out, profile)
 		return err
-	case *system == runtime.GOOS:
-		return systemPolicy(out, p, *apply)
 	}
-	return fmt.Errorf("%w: --system must be %s or darwin, not %q", errUsage, runtime.GOOS, *system)
+	if *system != runtime.GOOS {
+		return fmt.Errorf("%w: --system must be %s or %s, not %q", errUsage, runtime.GOOS, mac, *system)
+	}
+	return systemPolicy(out, p, *apply)
 }
+
+// mac is the system whose browsers take profiles, as Go calls it.
+const mac = "darwin"
 
 func browsers(p *policy.Policy) []browserpolicy.Browser {
 	var all []browserpolicy.Browser

@@ -39,6 +39,8 @@ Usage:
   cardea-agent policy show [--json]   say which settings count, and who decided them
   cardea-agent policy check FILE      say what is wrong with a policy file, if anything
   cardea-agent browser-policy         show what browsers have to be told; --apply tells them
+  cardea-agent origins list           list the sites that you decided about
+  cardea-agent origins revoke ORIGIN  take your answer about one of them back
   cardea-agent version [--json]       say which version this is
 
 "cardea-agent run --help" lists the flags.
@@ -67,6 +69,8 @@ func execute(ctx context.Context, args []string, out, errs io.Writer) int {
 		err = supportReport(ctx, args[1:], out, errs)
 	case "errors":
 		err = errorsCommand(args[1:], out, errs)
+	case "origins":
+		err = origins(args[1:], out, errs)
 	case "policy":
 		err = policyCommand(args[1:], out, errs)
 	case "browser-policy":

@@ -25,6 +25,9 @@ func logFolder(name string) (string, error) {
 // choicesPath is where this user's choices of keys are remembered.
 func choicesPath() (string, error) { return statePath("choices.json") }
 
+// originsPath is where this user's answers about sites are kept.
+func originsPath() (string, error) { return statePath("origins.json") }
+
 // statePath is a file in this user's state folder.
 func statePath(name string) (string, error) {
 	home, err := os.UserHomeDir()

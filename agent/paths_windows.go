@@ -17,6 +17,9 @@ func logPath() (string, error) { return own("agent.log") }
 // choicesPath is where this user's choices of keys are remembered.
 func choicesPath() (string, error) { return own("choices.json") }
 
+// originsPath is where this user's answers about sites are kept.
+func originsPath() (string, error) { return own("origins.json") }
+
 func own(name string) (string, error) {
 	local, err := windows.KnownFolderPath(windows.FOLDERID_LocalAppData, 0)
 	return filepath.Join(local, "Cardea", name), err

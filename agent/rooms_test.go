@@ -80,12 +80,21 @@ var rules = []rule{
 		why: "what is written about a person is read in one place",
 	},
 	{
+		of: "agent/approvals", only: []string{std, "github.com/go-json-experiment/json/...", "golang.org/x/sys/...", "agent/signin", "agent/weborigin"},
+		why: "whom a person let in is decided without knowing of sockets and windows",
+	},
+	{
+		of: "agent/weborigin", only: []string{std, "golang.org/x/net/idna"},
+		why: "which site a name stands for is decided from its text alone",
+	},
+	{
 		of: "agent/card/cards", only: []string{std, "agent/stricttoml", "agent/trust"},
 		why: "what is loaded into a process is decided from a text and a file's owner, and nothing else",
 	},
 	{
 		of: "agent/policy", only: []string{
 			std, "golang.org/x/sys/...", "github.com/fsnotify/fsnotify", "howett.net/plist", "agent/doctor", "agent/signin", "agent/stricttoml", "agent/trust",
+			"agent/weborigin",
 		},
 		why: "the machine service reads settings as well, and needs nothing else for it",
 	},

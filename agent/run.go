@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cardea-agent/cardea/agent/approvals"
 	"github.com/cardea-agent/cardea/agent/choices"
 	"github.com/cardea-agent/cardea/agent/desktop"
 	"github.com/cardea-agent/cardea/agent/handover"
@@ -33,6 +34,7 @@ type options struct {
 	audit     string
 	log       string
 	choices   string
+	origins   string
 	prompt    string
 	socket    string
 	developer bool
@@ -51,7 +53,8 @@ func run(ctx context.Context, args []string, errs io.Writer) error {
 	flags.StringVar(&o.audit, "audit", "", "audit log `file` (default below this user's state folder)")
 	flags.StringVar(&o.log, "log", "", "log `file` beside standard error, or none (default below this user's state folder)")
 	flags.StringVar(&o.choices, "choices", "", "`file` of remembered choices of keys (default below this user's state folder)")
-	flags.StringVar(&o.prompt, "prompt", "tray", "who asks for the PIN: tray or terminal")
+	flags.StringVar(&o.origins, "origins", "", "`file` of the sites that the person let in (default below this user's state folder)")
+	flags.StringVar(&o.prompt, "prompt", "tray", "who asks the person: tray or terminal")
 	flags.StringVar(&o.socket, "prompt-socket", "", "the tray's socket `path` (default in this user's runtime folder)")
 	flags.BoolVar(&o.developer, "developer", false, "also let in listed http origins of this computer")
 	flags.BoolVar(&o.verbose, "verbose", false, "log more, whatever the policy says")
@@ -87,9 +90,14 @@ func (o options) run(ctx context.Context, errs io.Writer) error {
 			return err
 		}
 	}
+	if o.origins == "" {
+		if o.origins, err = originsPath(); err != nil {
+			return err
+		}
+	}
 	module, err := host.Self(moduleRole)
 	if err != nil {
-		return err
+		return helped(err, rules)
 	}
 	listeners, err := o.listeners(log)
 	if err != nil {
@@ -98,7 +106,8 @@ func (o options) run(ctx context.Context, errs io.Writer) error {
 	c := session.Config{
 		Driver: pcsc.System{}, Policy: rules, Audit: logging.audit, Log: log, Version: version,
 		Listeners: listeners, Developer: o.developer, PromptPath: o.socket,
-		Choices: choices.New(o.choices, log), ModuleHost: module, Records: logging.memory.Lines, Desktop: desktop.Look,
+		Choices: choices.New(o.choices, log), ModuleHost: module, Approvals: approvals.Open(o.origins),
+		Records: logging.memory.Lines, Desktop: desktop.Look,
 	}
 	if o.prompt == "terminal" {
 		c.Prompter = prompt.NewTerminal(os.Stdin, os.Stderr)

@@ -14,12 +14,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cardea-agent/cardea/agent/endpoint/endpointtest"
 	"github.com/cardea-agent/cardea/pcsc/pcscdtest"
 	"github.com/cardea-agent/cardea/pkcs11/host"
 )
 
 func TestMain(m *testing.M) {
-	for _, be := range []func() (bool, error){beCard, bePerson} {
+	for _, be := range []func() (bool, error){beCard, bePerson, beFlood} {
 		if is, err := be(); is {
 			if err != nil {
 				panic(err)
@@ -40,6 +41,7 @@ func TestMain(m *testing.M) {
 var names = []string{
 	"authenticate_p256_ms", "authenticate_rsa2048_ms", "request_p256_ms", "request_rsa2048_ms", "authenticate_apdus",
 	"contact_card_sign_in_ms", "event_to_page_ms", "click_to_pin_window_ms", "start_to_listening_ms", "agent_rss_mb",
+	"hostile_load_failed_sign_ins", "hostile_load_per_s", "hostile_load_let_in", "hostile_load_rss_mb",
 	"agent_idle_switches_per_s", "agent_idle_cpu_ms_per_min", "tray_rss_mb", "tray_start_ms",
 	"hosted_sign_p256_ms", "hosted_batch_250_ms", "module_crash_recovery_ms", "module_hang_recovery_ms", "opensc_first_sign_ms",
 	"broker_connect_ms", "broker_round_trip_ms", "broker_signins_per_s", "broker_rss_mb", "broker_rss_500_mb", "broker_restart_ms",
@@ -48,7 +50,7 @@ var names = []string{
 // No time is judged here: a machine that runs tests is no measure.
 func TestAShortRunHasEveryFigureAndAsFewCommandsAsTheFloor(t *testing.T) {
 	folder := t.TempDir()
-	o := options{agent: filepath.Join(folder, "cardea-agent"), out: filepath.Join(folder, "bench.json"), rounds: 2, idle: 10 * time.Millisecond}
+	o := options{agent: filepath.Join(folder, "cardea-agent"), out: filepath.Join(folder, "bench.json"), rounds: 2, idle: 10 * time.Millisecond, load: 200 * time.Millisecond}
 	if out, err := exec.Command("go", "build", "-o", o.agent, "..").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -95,6 +97,9 @@ func TestAShortRunHasEveryFigureAndAsFewCommandsAsTheFloor(t *testing.T) {
 	}
 	counts := 0
 	for _, f := range figures {
+		if (f.Name == "hostile_load_failed_sign_ins" || f.Name == "hostile_load_let_in") && *f.Median != 0 {
+			t.Errorf("%s: %v", f.Name, *f.Median)
+		}
 		if f.Unit == "APDUs" {
 			counts++
 			if *f.P99 != *f.Floor || *f.Median != *f.Floor || *f.Floor < 5 {
@@ -107,6 +112,22 @@ func TestAShortRunHasEveryFigureAndAsFewCommandsAsTheFloor(t *testing.T) {
 	}
 	if got := strings.Count(table.String(), "not measured: no cardea-tray was named"); got != 3 {
 		t.Errorf("the table says %d times that there was no tray:\n%s", got, table.String())
+	}
+}
+
+// A machine that is too slow for the load says so, and judges nothing.
+func TestALoadThatWasNotReachedIsNoMeasurement(t *testing.T) {
+	calm, slow := visits{took: series{2, 2}}, visits{took: series{5, 5}}
+	reached := endpointtest.Report{Refused: 30000, Silent: 30000, Took: 30 * time.Second}
+	if f := hostileFigures(calm, slow, reached)[0]; !f.missed() || *f.Floor != 2 || *f.Goal != 4 {
+		t.Errorf("%+v", f)
+	}
+	if f := hostileFigures(calm, visits{took: series{3}}, reached)[0]; f.verdict() != "met" {
+		t.Errorf("%+v", f)
+	}
+	reached.Took = time.Minute
+	if f := hostileFigures(calm, slow, reached)[0]; f.Median != nil || !strings.Contains(f.verdict(), "only 1000 connections") {
+		t.Errorf("%+v", f)
 	}
 }
 

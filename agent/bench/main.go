@@ -7,8 +7,9 @@
 // work by hand in one loop: connect, begin, the same commands, end, disconnect.
 // That is the floor, and the difference is what the agent costs. The floor uses
 // the driver's seam of package pcsc, which over pcscd is a thin wrapper of
-// ebfe/scard. Beside it are the agent's start, memory and idling, and the
-// tray's start, memory and window under Xvfb.
+// ebfe/scard. Beside it are the agent's start, memory and idling, its sign-ins
+// while a hostile process opens connections as fast as it may, and the tray's
+// start, memory and window under Xvfb.
 //
 // A request passes through a prompt socket to a tray that answers at once, and
 // the page, the tray and the raw loop are this process. The card behind pcscd is
@@ -43,11 +44,11 @@ import (
 type options struct {
 	agent, broker, tray, out string
 	rounds                   int
-	idle                     time.Duration
+	idle, load               time.Duration
 }
 
 func main() {
-	for _, be := range []func() (bool, error){beCard, bePerson} {
+	for _, be := range []func() (bool, error){beCard, bePerson, beFlood} {
 		if is, err := be(); is {
 			if err != nil {
 				fmt.Fprintln(os.Stderr, "cardea-bench:", err)
@@ -72,8 +73,9 @@ func main() {
 	flag.StringVar(&o.out, "out", "build/bench.json", "the `file` for the figures")
 	flag.IntVar(&o.rounds, "rounds", 500, "how often fast things are measured; slow ones less often")
 	flag.DurationVar(&o.idle, "idle", time.Minute, "how long the agent is watched while it has nothing to do")
+	flag.DurationVar(&o.load, "load", 30*time.Second, "how long the agent is under a hostile load")
 	flag.Parse()
-	if flag.NArg() > 0 || o.rounds < 1 || o.idle <= 0 {
+	if flag.NArg() > 0 || o.rounds < 1 || o.idle <= 0 || o.load <= 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
@@ -145,6 +147,7 @@ func (o options) measure(ctx context.Context, folder string, progress io.Writer)
 	part("events", func() ([]figure, error) { return measureEvents(ctx, folder, o.rounds) })
 	part("starts", func() ([]figure, error) { return o.starts(ctx, folder) })
 	part("the program", func() ([]figure, error) { return o.program(ctx, pcscd, folder) })
+	part("a hostile load", func() ([]figure, error) { return o.hostile(ctx, pcscd, folder) })
 	part("the broker", func() ([]figure, error) { return measureBroker(ctx, o.broker, folder, o.rounds) })
 	part("the tray", func() ([]figure, error) { return measureTray(ctx, o.tray, folder, o.rounds) })
 	if err != nil {

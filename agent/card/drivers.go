@@ -90,7 +90,7 @@ func (s *signatures) all() [][]byte {
 func (m *Manager) read(ctx context.Context, reader pcsc.Reader) (spoken, error) {
 	way := m.List.For(reader.ATR)
 	if way.PIV {
-		s, err := pivDriver{m.Driver, m.Algorithm, m.Log}.read(ctx, reader)
+		s, err := pivDriver{m.Driver, m.Algorithm, m.Log, m.modules}.read(ctx, reader)
 		if !errors.Is(err, errNotMine) {
 			return s, err
 		}

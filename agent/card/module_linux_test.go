@@ -17,6 +17,7 @@ import (
 	"github.com/cardea-agent/cardea/agent/signin/signintest"
 	"github.com/cardea-agent/cardea/agent/token"
 	"github.com/cardea-agent/cardea/pcsc"
+	"github.com/cardea-agent/cardea/pcsc/apdu"
 	"github.com/cardea-agent/cardea/pcsc/virtual"
 	"github.com/cardea-agent/cardea/pkcs11/host"
 	"github.com/cardea-agent/cardea/pkcs11/pkcs11test"
@@ -309,6 +310,48 @@ func TestOneModuleWorksAtATime(t *testing.T) {
 	s.until("the second card was read", func(n signin.Snapshot) bool { return n.Readers[1].Card != nil })
 	if s.module.most != 1 {
 		t.Errorf("%d calls at once", s.module.most)
+	}
+}
+
+func TestAModuleWaitsForTheTransactionOfAnotherCard(t *testing.T) {
+	s := newScene(t, "Reader 2")
+	piv := virtual.NewCard(s.ca, virtual.P256("Bill"))
+	s.slots[1].Insert(piv)
+	s.until("the PIV card was read", func(n signin.Snapshot) bool { return n.Readers[1].Card != nil })
+	n, _ := s.Snapshot()
+	bill := n.Readers[1].Card
+	req := batch(bill.Keys()[0], virtual.DefaultPIN, 2)
+	piv.Script(virtual.On(apdu.InsGeneralAuthenticate, virtual.Delay(300*time.Millisecond)).Always()) // time enough for a module that does not wait
+	asked := make(chan int, 2)
+	req.Signed = func(i int) {
+		if i == 1 { // in the middle of the transaction
+			s.insert()
+			s.until("the other card is being read", func(n signin.Snapshot) bool { return n.Readers[0].Pending })
+			return
+		}
+		asked <- s.module.count("Tokens")
+	}
+	if _, err := bill.Sign(t.Context(), req); err != nil {
+		t.Fatal(err)
+	}
+	if n := <-asked; n != 0 {
+		t.Error("the module works during a transaction of ours")
+	}
+	s.until("the other card was read", func(n signin.Snapshot) bool { return n.Readers[0].Card != nil })
+}
+
+func TestAModuleThatHangsKeepsNoOtherCardFromSigning(t *testing.T) {
+	s := newScene(t, "Reader 2")
+	s.slots[1].Insert(virtual.NewCard(s.ca, virtual.P256("Bill")))
+	s.until("the PIV card was read", func(n signin.Snapshot) bool { return n.Readers[1].Card != nil })
+	n, _ := s.Snapshot()
+	entered, leave := make(chan struct{}), make(chan struct{})
+	s.module.next(func(string) error { close(entered); <-leave; return nil })
+	s.insert()
+	wait(t, "the module works", entered)
+	defer close(leave)
+	if made, err := n.Readers[1].Card.Sign(t.Context(), batch(n.Readers[1].Card.Keys()[0], virtual.DefaultPIN, 1)); err != nil || len(made) != 1 {
+		t.Errorf("%d signatures, %v", len(made), err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/cardea-agent/cardea/agent/card/cards"
 	"github.com/cardea-agent/cardea/agent/signin"
@@ -28,8 +29,10 @@ type modules struct {
 	// end the log-in of another.
 	turn chan struct{}
 
-	mu     sync.Mutex // guards opened
+	mu     sync.Mutex // guards what follows
 	opened map[source]Module
+	direct int           // signings under way by cards that need no module
+	idle   chan struct{} // closed when there is none any more
 }
 
 // source is a module of the list and where it was found.
@@ -61,13 +64,56 @@ func (m *modules) find(module cards.Module) (Module, error) {
 	return m.opened[at], nil
 }
 
-// take waits for the turn.
+// take waits for the turn, and until no other card has a transaction of ours: a
+// module would wait for it, and seem to hang.
 func (m *modules) take(ctx context.Context) (done func(), err error) {
 	select {
 	case m.turn <- struct{}{}:
-		return func() { <-m.turn }, nil
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
+	}
+	done = func() { <-m.turn }
+	for {
+		m.mu.Lock()
+		direct, idle := m.direct, m.idle
+		m.mu.Unlock()
+		if direct == 0 {
+			return done, nil
+		}
+		select {
+		case <-idle:
+		case <-ctx.Done():
+			done()
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// courtesy is how long a card that needs no module waits for one at work. It
+// does not wait for one that hangs, or for a person at a keypad.
+const courtesy = 2 * time.Second
+
+// sign is told of a signing without a module, before it and after.
+func (m *modules) sign(ctx context.Context) (done func()) {
+	timer := time.NewTimer(courtesy)
+	defer timer.Stop()
+	select {
+	case m.turn <- struct{}{}:
+		<-m.turn
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.direct++; m.direct == 1 {
+		m.idle = make(chan struct{})
+	}
+	return func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.direct--; m.direct == 0 {
+			close(m.idle)
+		}
 	}
 }
 

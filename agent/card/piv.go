@@ -22,11 +22,13 @@ type pivDriver struct {
 	pcsc      pcsc.Driver
 	algorithm func(*x509.Certificate) (string, error)
 	log       *slog.Logger
+	modules   *modules // that may be at work meanwhile
 }
 
 // pivCard is a PIV card. Its connection stays open: it is the cheapest proof
 // that it is still the same card.
 type pivCard struct {
+	modules    *modules
 	connection *pcsc.Card
 	settings   piv.Settings
 	left       int // PIN tries when it was read
@@ -64,7 +66,7 @@ var keyPurposes = map[piv.Slot]signin.KeyPurpose{
 }
 
 func (d pivDriver) card(reader string, connection *pcsc.Card, info piv.Card) *pivCard {
-	c := &pivCard{connection: connection, settings: info.Settings, left: info.TriesLeft, slots: map[string]piv.Slot{}}
+	c := &pivCard{modules: d.modules, connection: connection, settings: info.Settings, left: info.TriesLeft, slots: map[string]piv.Slot{}}
 	for slot, err := range info.Failures {
 		d.log.Warn("a certificate of the card cannot be read", "reader", reader, "slot", slot, "err", err)
 	}
@@ -120,6 +122,7 @@ func (c *pivCard) tries(ctx context.Context, _ signin.Key) (int, error) {
 }
 
 func (c *pivCard) sign(ctx context.Context, req signin.CardSignRequest, _ <-chan struct{}) ([][]byte, error) {
+	defer c.modules.sign(ctx)()
 	made := signatures{told: req.Signed}
 	request := piv.SignRequest{
 		Settings: c.settings, Slot: c.slots[req.Key.ID], Public: req.Key.Certificate.PublicKey,

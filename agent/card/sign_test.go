@@ -82,7 +82,7 @@ func TestAKeyThatCannotSignHasNoAlgorithm(t *testing.T) {
 		"P-256":    {sound.PublicKey, "ES256"},
 	} {
 		certificate := &x509.Certificate{Raw: sound.Raw, PublicKey: c.public}
-		read := pivDriver{d.Driver, d.Algorithm, d.Log}.card("Reader 1", nil, piv.Card{Certificates: map[piv.Slot]*x509.Certificate{piv.Authentication: certificate}})
+		read := pivDriver{d.Driver, d.Algorithm, d.Log, nil}.card("Reader 1", nil, piv.Card{Certificates: map[piv.Slot]*x509.Certificate{piv.Authentication: certificate}})
 		if got := read.found[0].Algorithm; got != c.want {
 			t.Errorf("%s: the algorithm is %q, want %q", name, got, c.want)
 		}

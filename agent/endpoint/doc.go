@@ -8,6 +8,12 @@
 // limits. No handshake is ever held, since browsers open the WebSockets of all
 // pages to one address one after the other: whatever takes time happens after
 // the upgrade. The origin of a request is the handshake's, never a message's.
+// Of an origin that is refused only for not being on the list, the list is told:
+// it may have the person asked, for which nothing here waits.
+//
+// Connections that say nothing are many while a browser asks its person, so they
+// may last, and so may a flood of them: beyond a number the oldest silent one is
+// closed, never a new one and never one that was not read yet.
 //
 // A connection has one goroutine that reads, one that writes and one that
 // pings, and one for each request that waits for a person. What leaves goes
@@ -20,6 +26,5 @@
 //
 // It is tested with a fake Backend that counts its calls: tables of handshakes
 // over real sockets, also from a second system user, timers on a synthetic
-// clock, and fuzzing of the Origin and Host checks. Goroutine leaks fail the
-// tests.
+// clock, a flood, and fuzzing of whole handshakes. Goroutine leaks fail the tests.
 package endpoint

@@ -4,6 +4,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"time"
 )
 
 // door is a listener that lets in this user's own connections alone. Others
@@ -14,7 +15,7 @@ type door struct {
 	server *Server
 }
 
-// Accept asks the system once for each connection, which takes about a tenth
+// Accept asks the system once for each connection, which takes less than a tenth
 // of a millisecond.
 func (d door) Accept() (net.Conn, error) {
 	for {
@@ -35,52 +36,84 @@ func (d door) Accept() (net.Conn, error) {
 	}
 }
 
-// silent holds the connections that have not finished a handshake, the oldest
+// silent holds the connections that have not sent a request yet, the oldest
 // first. A browser keeps one open for as long as it asks its user for leave.
 type silent struct {
 	mu    sync.Mutex
-	conns []net.Conn
+	conns []silentConn
 }
 
-// add makes room by closing the oldest: a new caller is never refused because
-// others are silent.
+type silentConn struct {
+	net.Conn
+	since time.Time
+}
+
+// add makes room by closing the oldest that say nothing: a new caller is never
+// refused because others are silent. Where connections come faster than they can
+// be read there are none yet, and those that have something to say must not be
+// closed unread: then it may be some more, and at last the new one waits.
 func (s *silent) add(conn net.Conn) {
 	s.mu.Lock()
-	var oldest net.Conn
-	if len(s.conns) >= maxSilent {
-		oldest = s.conns[0]
-		s.conns = slices.Delete(s.conns, 0, 1)
+	defer s.mu.Unlock()
+	for len(s.conns) >= maxSilent {
+		i := s.mutestLocked()
+		if i < 0 && len(s.conns) < mostSilent {
+			break
+		}
+		if i < 0 {
+			s.mu.Unlock()
+			time.Sleep(timeToSpeak / 100)
+			s.mu.Lock()
+			continue
+		}
+		_ = s.conns[i].Close()
+		s.conns = slices.Delete(s.conns, i, i+1)
 	}
-	s.conns = append(s.conns, conn)
-	s.mu.Unlock()
-	if oldest != nil {
-		_ = oldest.Close()
+	s.conns = append(s.conns, silentConn{conn, time.Now()})
+}
+
+// mutestLocked finds the oldest that had its time to speak and did not, -1 when
+// there is none. What was said and is yet to be read counts.
+func (s *silent) mutestLocked() int {
+	for i, c := range s.conns {
+		if time.Since(c.since) < timeToSpeak {
+			break
+		}
+		if !hasSpoken(c.Conn) {
+			return i
+		}
 	}
+	return -1
 }
 
 func (s *silent) remove(conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if i := slices.Index(s.conns, conn); i >= 0 {
+	if i := slices.IndexFunc(s.conns, func(c silentConn) bool { return c.Conn == conn }); i >= 0 {
 		s.conns = slices.Delete(s.conns, i, i+1)
 	}
 }
 
-// slots counts upgraded connections.
+// slots counts upgraded connections. Some are kept for the origins that an
+// administrator listed, however many others a person allowed.
 type slots struct {
 	mu        sync.Mutex
 	perOrigin map[string]int
 	total     int
+	unlisted  int
 	closed    bool
 	open      sync.WaitGroup
 }
 
 // reserve takes a slot, which release gives back.
-func (s *slots) reserve(origin string) (release func(), ok bool) {
+func (s *slots) reserve(origin string, listed bool) (release func(), ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.total >= maxConnections || s.perOrigin[origin] >= maxPerOrigin {
+	if s.closed || s.total >= maxConnections || s.perOrigin[origin] >= maxPerOrigin || !listed && s.unlisted >= maxUnlisted {
 		return nil, false
+	}
+	if !listed {
+		s.unlisted++
 	}
 	if s.perOrigin == nil {
 		s.perOrigin = make(map[string]int)
@@ -88,13 +121,16 @@ func (s *slots) reserve(origin string) (release func(), ok bool) {
 	s.total++
 	s.perOrigin[origin]++
 	s.open.Add(1)
-	return func() { s.release(origin) }, true
+	return func() { s.release(origin, listed) }, true
 }
 
-func (s *slots) release(origin string) {
+func (s *slots) release(origin string, listed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.total--
+	if !listed {
+		s.unlisted--
+	}
 	if s.perOrigin[origin]--; s.perOrigin[origin] == 0 {
 		delete(s.perOrigin, origin)
 	}

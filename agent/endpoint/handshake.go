@@ -7,14 +7,21 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/coder/websocket"
 
 	"github.com/cardea-agent/cardea/agent/protocol"
+	"github.com/cardea-agent/cardea/agent/weborigin"
 )
 
 // handle answers a request of this user's.
 func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		// No request has a body. net/http would wait for this one for ever,
+		// before it answers.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now())
+	}
 	switch r.RequestURI {
 	case protocol.Path:
 		s.upgrade(w, r)
@@ -32,8 +39,11 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, status int, reas
 	w.WriteHeader(status)
 }
 
+// notListed is why an origin in a browser's form is refused.
+const notListed = "Origin is not on the list"
+
 // admit checks where a request comes from. It returns why it is refused, ""
-// when it is not.
+// when it is not, and the origin from when its form is right.
 func (s *Server) admit(r *http.Request) (origin, reason string) {
 	if !hostAllowed(r.Host, s.portOf(r)) {
 		return "", "Host is not one of the agent's names"
@@ -42,11 +52,11 @@ func (s *Server) admit(r *http.Request) (origin, reason string) {
 	if len(origins) != 1 {
 		return "", "not exactly one Origin"
 	}
-	if err := checkOrigin(origins[0], s.Developer); err != nil {
+	if err := weborigin.Check(origins[0], s.Developer); err != nil {
 		return "", err.Error()
 	}
 	if _, known := s.Origins.Rights(origins[0]); !known {
-		return "", "Origin is not on the list"
+		return origins[0], notListed
 	}
 	return origins[0], ""
 }
@@ -72,18 +82,22 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	origin, reason := s.admit(r)
+	malformed := checkHandshake(r)
 	if reason == "" {
-		reason = checkHandshake(r)
+		reason = malformed
 	}
 	if reason != "" {
 		s.refuse(w, r, http.StatusForbidden, reason)
+		if reason == notListed && malformed == "" {
+			s.Origins.Refused(origin)
+		}
 		return
 	}
 	if stopping(r) {
 		s.refuse(w, r, http.StatusServiceUnavailable, "stopping")
 		return
 	}
-	release, ok := s.slots.reserve(origin)
+	release, ok := s.slots.reserve(origin, s.Origins.Listed(origin))
 	if !ok {
 		s.refuse(w, r, http.StatusTooManyRequests, "too many connections")
 		return

@@ -310,27 +310,6 @@ func TestConnectionsAreCounted(t *testing.T) {
 	}
 }
 
-func TestSilentConnectionsMakeRoomForNewOnes(t *testing.T) {
-	s := serve(t, defaults(&fakeBackend{}))
-	var silent []net.Conn
-	for range maxSilent + 1 {
-		conn, err := net.Dial("tcp4", fmt.Sprintf("127.0.0.1:%d", s.port))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = conn.Close() }()
-		silent = append(silent, conn)
-	}
-	if _, err := silent[0].Read(make([]byte, 1)); err == nil {
-		t.Error("the oldest silent connection still lives")
-	}
-	s.open(t, good)
-	resp, _ := finish(t, silent[maxSilent], strings.ReplaceAll(handshake, ":P", fmt.Sprintf(":%d", s.port)))
-	if resp.StatusCode != http.StatusSwitchingProtocols {
-		t.Errorf("a silent connection that speaks at last: %v", resp)
-	}
-}
-
 func TestHealthAnswersAllowedOriginsOnly(t *testing.T) {
 	backend := &fakeBackend{}
 	backend.set(stateOnly("ready"))

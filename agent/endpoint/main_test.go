@@ -45,6 +45,10 @@ func (o origins) Rights(origin string) ([]string, bool) {
 	return rights, known
 }
 
+func (o origins) Listed(origin string) bool { _, known := o[origin]; return known }
+
+func (origins) Refused(string) {}
+
 var me = peer.Owner{UID: "me"}
 
 // ownedBy answers the same owner, or error, for every connection.

@@ -19,6 +19,10 @@ func (c *changing) Rights(origin string) ([]string, bool) {
 	return c.list.Rights(origin)
 }
 
+func (c *changing) Listed(origin string) bool { _, known := c.Rights(origin); return known }
+
+func (*changing) Refused(string) {}
+
 func (c *changing) set(list origins) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -40,12 +40,18 @@ type Backend interface {
 	Removal(origin string) signin.Removal
 }
 
-// Origins is the list of allowed origins. The comparison is exact, and the
-// answer comes at once: handshakes wait for it.
+// Origins is the list of allowed origins. The answer comes at once: handshakes
+// wait for it. It may change at any time.
 type Origins interface {
 	// Rights returns what an origin may ask for; known is false for an
 	// origin that is not allowed.
 	Rights(origin string) (rights []string, known bool)
+	// Listed reports whether an administrator listed the origin, and not the
+	// person alone. There is always a place for one that is.
+	Listed(origin string) bool
+	// Refused is told of an origin whose handshake was right in all but that
+	// it is not allowed, when it was turned away. It must not wait.
+	Refused(origin string)
 }
 
 // Peers finds out who owns the other end of an accepted connection.
@@ -74,7 +80,7 @@ type Config struct {
 const (
 	maxPerOrigin    = 8        // connections
 	maxConnections  = 32       // of the user
-	maxSilent       = 64       // connections that have not finished a handshake
+	maxUnlisted     = 16       // of those, connections of origins that the person alone allowed
 	maxHeader       = 16 << 10 // bytes
 	maxMessage      = 64 << 10 // bytes
 	maxBatch        = 1 << 20  // bytes of a sign request
@@ -85,6 +91,21 @@ const (
 	writeTimeout    = 10 * time.Second
 	goodbyeTimeout  = time.Second // for the other end to answer a close frame
 	outgoingBacklog = 64          // messages
+)
+
+// The limits of connections that have not sent a request.
+const (
+	// maxSilent is how many may stay open. It is more than what a browser opens
+	// at all (Chromium: 256 for WebSockets and 256 for the rest; Firefox: 900),
+	// so that a page which opens all that it can does not push out the connection
+	// that another page holds while the browser asks its person.
+	maxSilent = 1024
+	// timeToSpeak is how long none is pushed out: a busy computer may take that
+	// long to send what it has to say. What was sent and is yet to be read is no
+	// silence.
+	timeToSpeak = time.Second
+	// mostSilent is how many there may be when many come within that time.
+	mostSilent = 4096
 )
 
 // Server is the door. It is made by New and used for one Serve.
@@ -156,7 +177,7 @@ func (s *Server) connState(conn net.Conn, state http.ConnState) {
 	case http.StateNew:
 		s.live.Add(1)
 		s.silent.add(conn)
-	case http.StateHijacked:
+	case http.StateActive, http.StateHijacked: // it sent a request
 		s.silent.remove(conn)
 	case http.StateClosed:
 		s.silent.remove(conn)

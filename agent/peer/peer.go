@@ -40,17 +40,22 @@ var ErrNotFound = errors.New("peer: the connection's other end is not known to t
 // ErrNotLoopback is returned for everything but TCP between loopback addresses.
 var ErrNotLoopback = errors.New("peer: not a TCP connection between loopback addresses")
 
-// System asks the operating system.
-type System struct{}
+// System asks the operating system. The zero value is ready to be used; that of
+// NewSystem asks faster.
+type System struct{ line *line }
+
+// NewSystem returns a System that keeps what it asks with, where there is
+// something to keep. It may be used by several goroutines.
+func NewSystem() System { return System{newLine()} }
 
 // Of returns the owner of the other end of an accepted connection. Its errors
 // wrap ErrNotFound or ErrNotLoopback, or are the system's own.
-func (System) Of(conn net.Conn) (Owner, error) {
+func (s System) Of(conn net.Conn) (Owner, error) {
 	p, err := pairOf(conn)
 	if err != nil {
 		return Owner{}, err
 	}
-	return ownerOf(p)
+	return s.line.ownerOf(p)
 }
 
 // Self returns the user and session of this process.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -150,6 +151,44 @@ func TestAnotherUsersConnectionIsTheirs(t *testing.T) {
 	}
 }
 
+// What is kept between questions must never give one connection the owner of
+// another, also after questions that have no answer.
+func TestOneSystemAnswersManyQuestionsAtOnce(t *testing.T) {
+	system := peer.NewSystem()
+	self, err := peer.Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asking sync.WaitGroup
+	for range 4 {
+		l := listen(t, "127.0.0.1:0")
+		asking.Go(func() {
+			for range 50 {
+				client, err := net.Dial("tcp", l.Addr().String())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				conn, err := l.Accept()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				open := fakeConn{remote: client.LocalAddr(), local: client.RemoteAddr()}
+				if owner, err := system.Of(open); err != nil || !owner.SameUser(self) {
+					t.Errorf("owner %+v, %v", owner, err)
+				}
+				if owner, err := system.Of(fakeConn{remote: client.LocalAddr(), local: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1}}); !errors.Is(err, peer.ErrNotFound) {
+					t.Errorf("a connection that is not: %+v, %v", owner, err)
+				}
+				_ = client.Close()
+				_ = conn.Close()
+			}
+		})
+	}
+	asking.Wait()
+}
+
 func BenchmarkOf(b *testing.B) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -166,8 +205,9 @@ func BenchmarkOf(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
+	system := peer.NewSystem()
 	for b.Loop() {
-		if _, err := (peer.System{}).Of(conn); err != nil {
+		if _, err := system.Of(conn); err != nil {
 			b.Fatal(err)
 		}
 	}

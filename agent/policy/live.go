@@ -151,6 +151,9 @@ func (l *Live) current() *Policy {
 // Rights is Policy.Rights.
 func (l *Live) Rights(url string) (rights []string, known bool) { return l.current().Rights(url) }
 
+// AskOrigins is Policy.AskOrigins.
+func (l *Live) AskOrigins() bool { return l.current().AskOrigins() }
+
 // Removal is Policy.Removal.
 func (l *Live) Removal(url string) signin.Removal { return l.current().Removal(url) }
 

@@ -65,11 +65,31 @@ func (d document) values() (map[string]given, []*Problem) {
 			r.wrong(name, name, "is one for all who use the computer and cannot be set for a person")
 		case row.Alone && !d.alone:
 			r.wrong(name, name, "only a policy that administrators alone can write may have one")
+		case !d.alone && aloneIn(row, v) != "":
+			r.wrong(name, name, "%s", aloneIn(row, v))
 		default:
 			all[name] = given{v, Origin{Level: d.level, Source: d.source, Line: d.line(name)}}
 		}
 	}
 	return all, r.problems
+}
+
+// aloneIn is why only a file of the administrators may have a value of records;
+// empty when every file may.
+func aloneIn(row Setting, v any) string {
+	records, _ := v.([]Record)
+	for _, r := range records {
+		for _, field := range row.Fields {
+			value, given := r.Fields[field.Name]
+			if !given || field.alone == nil {
+				continue
+			}
+			if why := field.alone(value); why != "" {
+				return why
+			}
+		}
+	}
+	return ""
 }
 
 // merge makes a policy of documents, of which the first ones count before the

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/cardea-agent/cardea/agent/trust"
+	"github.com/cardea-agent/cardea/agent/weborigin"
 )
 
 // fakeRegistry is a key that a test fills.
@@ -380,7 +381,7 @@ func allowedByFuzz(t *testing.T, d document) {
 		return
 	}
 	for _, url := range p.Origins() {
-		if err := checkOrigin(url); err != nil {
+		if err := weborigin.CheckEntry(url); err != nil {
 			t.Errorf("allowed %q: %v", url, err)
 		}
 	}

@@ -32,6 +32,7 @@ import (
 	"time"
 
 	"github.com/cardea-agent/cardea/agent/signin"
+	"github.com/cardea-agent/cardea/agent/weborigin"
 )
 
 // The rights that an origin can have.
@@ -51,6 +52,7 @@ type Policy struct {
 	limit       time.Duration
 	certificate certificateRules
 	cardList    string
+	ask         bool
 	port        int
 	logLevel    slog.Level
 	browsers    []string
@@ -71,16 +73,31 @@ type origin struct {
 
 func newPolicy() *Policy { return &Policy{origins: map[string]origin{}} }
 
+// find returns the entry that an origin matches: its own, or else the most
+// particular one with a wildcard.
+func (p *Policy) find(url string) (o origin, known bool) {
+	for pattern := range weborigin.Patterns(url) {
+		if o, known = p.origins[pattern]; known {
+			return o, true
+		}
+	}
+	return origin{}, false
+}
+
 // Rights returns what an origin may ask for; known is false for an origin that
-// is not on the list. The comparison is exact.
+// is not on the list. The comparison is exact, but for wildcards.
 func (p *Policy) Rights(url string) (rights []string, known bool) {
-	o, known := p.origins[url]
+	o, known := p.find(url)
 	return slices.Clone(o.rights), known
 }
 
+// AskOrigins reports whether the person may be asked about an origin that is
+// not on the list.
+func (p *Policy) AskOrigins() bool { return p.ask }
+
 // Removal is what happens to an origin's sessions when the card is out.
 func (p *Policy) Removal(url string) signin.Removal {
-	if o, known := p.origins[url]; known {
+	if o, known := p.find(url); known {
 		return o.removal
 	}
 	return p.removal
@@ -91,8 +108,9 @@ func (p *Policy) SameGroup(a, b string) bool {
 	if a == b {
 		return true
 	}
-	group := p.origins[a].group
-	return group != "" && group == p.origins[b].group
+	one, _ := p.find(a)
+	other, _ := p.find(b)
+	return one.group != "" && one.group == other.group
 }
 
 // SessionLimit is the longest life of a session, counted from its PIN.

@@ -1,14 +1,21 @@
 package policy
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"math/big"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/cardea-agent/cardea/agent/signin"
+	"github.com/cardea-agent/cardea/agent/weborigin"
 )
 
 const full = `
@@ -69,6 +76,75 @@ func TestAnOriginHasTheRightsThatItsEntryGivesAndNoOther(t *testing.T) {
 	}
 }
 
+func TestAWildcardStandsForWholeLabelsInFrontOfItsNameAlone(t *testing.T) {
+	p := parse(t, `
+[[origin]]
+url = "https://*.hospital.example"
+rights = ["authenticate", "sign"]
+group = "ward"
+[[origin]]
+url = "https://*.lab.hospital.example"
+[origin.removal]
+action = "none"
+[[origin]]
+url = "https://door.hospital.example"
+rights = ["managePIN"]
+[[origin]]
+url = "https://*.hospital.example:8443"
+rights = ["sign"]
+`)
+	for origin, want := range map[string]string{
+		"https://a.hospital.example":           "authenticate sign",
+		"https://b.a.hospital.example":         "authenticate sign",
+		"https://lab.hospital.example":         "authenticate sign",
+		"https://x.lab.hospital.example":       "authenticate", // the more particular entry
+		"https://door.hospital.example":        "managePIN",    // its own entry
+		"https://a.hospital.example:8443":      "sign",
+		"https://hospital.example":             "", // not the name itself
+		"https://evilhospital.example":         "",
+		"https://a.evilhospital.example":       "",
+		"https://a.hospital.example.evil.test": "",
+		"https://a.hospital.example:444":       "",
+		"http://a.hospital.example":            "",
+		"https://.hospital.example":            "authenticate sign", // the door refuses this form before it asks
+		"https://example":                      "",
+		"null":                                 "",
+	} {
+		rights, known := p.Rights(origin)
+		if got := strings.Join(rights, " "); got != want || known != (want != "") {
+			t.Errorf("%s: got %q, %v, want %q", origin, got, known, want)
+		}
+	}
+	if p.Removal("https://x.lab.hospital.example").Action != signin.RemovalNone || p.Removal("https://a.hospital.example").Action != signin.RemovalLock {
+		t.Error("the removal is not the matching entry's")
+	}
+	if !p.SameGroup("https://a.hospital.example", "https://b.hospital.example") || p.SameGroup("https://a.hospital.example", "https://x.lab.hospital.example") {
+		t.Error("the group is not the matching entry's")
+	}
+}
+
+func TestAWildcardCountsOnlyInAFileOfTheAdministrators(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "policy.toml")
+	if err := os.WriteFile(file, []byte("[[origin]]\nurl = \"https://*.hospital.example\""), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// The folder is below one that all may write to, so the file is anybody's.
+	places := Only(file)
+	if _, err := places.Load(); err == nil || !strings.Contains(err.Error(), "may have a wildcard") {
+		t.Errorf("got %v", err)
+	}
+	places.trusted = func(path string) (string, error) { return path, nil } // as if it were theirs
+	if p, err := places.Load(); err != nil || len(p.Origins()) != 1 {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestThePersonIsAskedAboutOriginsOnlyWhereAnAdministratorSaysSo(t *testing.T) {
+	if parse(t, "").AskOrigins() || !parse(t, "[origins]\nask = true").AskOrigins() {
+		t.Error("asking is not off by default, or cannot be turned on")
+	}
+}
+
 func TestRemovalIsTheOriginsOwnOrElseTheGeneralOne(t *testing.T) {
 	p := parse(t, full)
 	if got, want := p.Removal("https://portal.example"), (signin.Removal{Action: "lock", Grace: 10 * time.Minute}); got != want {
@@ -97,7 +173,7 @@ func TestSessionsAreSharedWithinAGroupAlone(t *testing.T) {
 
 func TestADoubtfulFileIsRefusedWithTheReason(t *testing.T) {
 	for text, want := range map[string]string{
-		"[[origins]]": "origins",
+		"[[origins]]": "must be a table of settings",
 		"[[origin]]\nurl = \"https://a.example\"\ngroup = \"g\"\n[[origin]]\nurl = \"https://b.example\"\ngroup = \"g\"\nremoval = {action = \"none\"}": "differs from that of https://a.example",
 		"[removal]\nactions = \"lock\"":                                                    "actions",
 		"[[contact]]\nfor = \"boss\"\nname = \"A\"":                                        "contact.for: must be administrator, cardIssuer, software or mail",
@@ -134,8 +210,19 @@ func TestADoubtfulFileIsRefusedWithTheReason(t *testing.T) {
 		"[[origin]]\nurl = \"https://u@a.example\"":                                        "without a path",
 		"[[origin]]\nurl = \"https://A.example\"":                                          "lower case",
 		"[[origin]]\nurl = \"https://a.example.\"":                                         "end in a dot",
-		"[[origin]]\nurl = \"https://*.example\"":                                          "wildcard",
-		"[[origin]]\nurl = \"https://ysbyty-câr.example\"":                                 "ASCII form",
+		"[[origin]]\nurl = \"https://*.example\"":                                          "a name of two labels behind it",
+		"[[origin]]\nurl = \"https://*\"":                                                  "a wildcard may only stand",
+		"[[origin]]\nurl = \"https://a.*.example.org\"":                                    "a wildcard may only stand",
+		"[[origin]]\nurl = \"https://*.*.example.org\"":                                    "a wildcard may only stand",
+		"[[origin]]\nurl = \"https://*a.example.org\"":                                     "a wildcard may only stand",
+		"[[origin]]\nurl = \"http://*.localhost\"":                                         "must begin with https://",
+		"[[origin]]\nurl = \"https://*.2.3.4\"":                                            "no IPv4 address",
+		"[[origin]]\nurl = \"https://*.1.2.3.4\"":                                          "a name of two labels behind it",
+		"[[origin]]\nurl = \"https://*.[::1]\"":                                            "no URL",
+		"[[origin]]\nurl = \"https://ysbyty-câr.example\"":                                 "ASCII form: xn--ysbyty-cr-i2a.example",
+		"[[origin]]\nurl = \"https://xn--a.example\"":                                      "stands for no name",
+		"[origins]\nask = \"yes\"":                                                         "origins.ask: must be true or false",
+		"[origins]\nasks = true":                                                           "nearest is origins.ask",
 		"[[origin]]\nurl = \"https://a..example\"":                                         "ASCII form",
 		"[[origin]]\nurl = \"https://-a.example\"":                                         "ASCII form",
 		"[[origin]]\nurl = \"https://a-.example\"":                                         "ASCII form",
@@ -251,6 +338,7 @@ func FuzzParseNeverAllowsAnOriginThatIsNotHTTPS(f *testing.F) {
 	f.Add(full)
 	f.Add("[[origin]]\nurl = \"http://localhost:1\"")
 	f.Add("[[origin]]\nurl = \"https://[::1]\"")
+	f.Add("[[origin]]\nurl = \"https://*.ward.example:8443\"\n[origins]\nask = true")
 	f.Fuzz(func(t *testing.T, text string) {
 		p, err := Parse([]byte(text))
 		if err != nil {
@@ -259,6 +347,68 @@ func FuzzParseNeverAllowsAnOriginThatIsNotHTTPS(f *testing.F) {
 		for origin := range p.origins {
 			if !strings.HasPrefix(origin, "https://") && !strings.HasPrefix(origin, "http://") || origin != strings.ToLower(origin) {
 				t.Errorf("allowed %q", origin)
+			}
+			name, isPattern := strings.CutPrefix(origin, "https://*.")
+			if isPattern != weborigin.IsWildcard(origin) || strings.Contains(name, "*") {
+				t.Errorf("allowed the wildcard %q", origin)
+			}
+			if _, known := p.Rights(strings.Replace(origin, "*", "a", 1)); !known {
+				t.Errorf("%q allows nothing", origin)
+			}
+		}
+	})
+}
+
+// Whatever a certificate says, the rules judge it, and never let one in that is
+// not within its own dates.
+func FuzzNoCertificateIsUsableAgainstItsOwnDates(f *testing.F) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		f.Fatal(err)
+	}
+	now := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+	oid, err := x509.ParseOID("1.2.826.0.1275.101.0.3.1.1")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, template := range []x509.Certificate{
+		{KeyUsage: x509.KeyUsageDigitalSignature, Policies: []x509.OID{oid}},
+		{KeyUsage: x509.KeyUsageContentCommitment, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}},
+		{Subject: pkix.Name{CommonName: "Test CA"}, IsCA: true, BasicConstraintsValid: true},
+	} {
+		template.SerialNumber, template.NotBefore, template.NotAfter = big.NewInt(1), now.AddDate(-1, 0, 0), now.AddDate(1, 0, 0)
+		der, err := x509.CreateCertificate(rand.Reader, &template, &x509.Certificate{Subject: pkix.Name{CommonName: "Test CA"}}, &key.PublicKey, key)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(der, int64(0))
+		f.Add(der, int64(400*24*3600))
+	}
+	lax, err := Parse(nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	strict, err := Parse([]byte(full))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, der []byte, later int64) {
+		certificate, err := x509.ParseCertificate(der)
+		if err != nil {
+			return
+		}
+		at := now.Add(time.Duration(later%(100*365*24*3600)) * time.Second)
+		k := signin.Key{Certificate: certificate, Algorithm: "ES256"}
+		for _, p := range []*Policy{lax, strict} {
+			ok, why := p.Usable(k, at)
+			if ok != (why == "") || ok && (at.Before(certificate.NotBefore) || at.After(certificate.NotAfter)) {
+				t.Errorf("usable %v, %q at %v, from %v to %v", ok, why, at, certificate.NotBefore, certificate.NotAfter)
+			}
+			if rule := p.Excluded(k, at); ok && rule != "" {
+				t.Errorf("usable, and excluded by %s", rule)
+			}
+			if ok, why := p.MaySign(k, at); ok != (why == "") {
+				t.Errorf("may sign %v, %q", ok, why)
 			}
 		}
 	})

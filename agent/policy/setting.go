@@ -27,6 +27,9 @@ type Setting struct {
 	// Alone says that only a file that is the administrators' alone may have
 	// it: what it names is loaded into a process.
 	Alone bool
+	// alone, of a record's field, is why only such a file may have a value;
+	// empty for a value that every file may have.
+	alone func(any) string
 	// MayBeEmpty says that a list without entries has a meaning of its own.
 	MayBeEmpty bool
 

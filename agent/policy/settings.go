@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cardea-agent/cardea/agent/signin"
+	"github.com/cardea-agent/cardea/agent/weborigin"
 )
 
 // table is every setting that there is, in the order in which people read them.
@@ -22,9 +23,16 @@ var table = []Setting{
 		Fields: []Setting{
 			{
 				Name: "url", Type: Text, Title: "Site", Example: `"https://signin.example.org"`, Since: "0.1",
-				Meaning: "Exactly as browsers write it: no path, no slash at the end, the port only if it is not 443, other scripts as xn--.",
+				Meaning: "Exactly as browsers write it: no path, no slash at the end, the port only if it is not 443, other scripts as xn--. " +
+					"https://*.example.org stands for every site below that name; only a file that administrators alone can write may have one.",
+				alone: func(v any) string {
+					if !weborigin.IsWildcard(v.(string)) {
+						return ""
+					}
+					return fmt.Sprintf("%q: only a policy that administrators alone can write may have a wildcard", v)
+				},
 				set: func(_ *Policy, v any) error {
-					if err := checkOrigin(v.(string)); err != nil {
+					if err := weborigin.CheckEntry(v.(string)); err != nil {
 						return fmt.Errorf("%q %w", v, err)
 					}
 					return nil
@@ -50,6 +58,13 @@ var table = []Setting{
 			},
 		},
 		set: func(p *Policy, v any) error { p.setOrigins(v.([]Record)); return nil },
+	},
+	{
+		Name: "origins.ask", Type: Switch, Scope: Machine, Since: "0.1", Default: "false",
+		Title: "Ask people about other sites",
+		Meaning: "Whether the person is asked when a site that is not listed wants to sign them in. It is refused all the same; " +
+			"after a yes it may try again, and only sign in. While this is off, no answer counts.",
+		set: func(p *Policy, v any) error { p.ask = v.(bool); return nil },
 	},
 	{
 		Name: "removal.action", Type: Choice, Scope: Person, Since: "0.1", Default: `"lock"`, Choices: removalActions,

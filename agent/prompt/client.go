@@ -39,7 +39,7 @@ type ClientConfig struct {
 	// Version is the tray's own, for the agent's log.
 	Version string
 	// Prompter shows the windows. Its dialogs must return soon after their
-	// context ends.
+	// context ends. One that is an OriginAsker is asked about sites, too.
 	Prompter signin.Prompter
 	// OnReport is called from one goroutine with each change, at first with
 	// a Report that is not connected.
@@ -222,6 +222,12 @@ func (l *agentLink) take(f frame) error {
 				l.fail(q.ID, err)
 			}
 		})
+	case kindAskOrigin:
+		var q originQuestion
+		if err := f.decode(&q); err != nil {
+			return err
+		}
+		l.askOrigin(q)
 	case kindSigned:
 		var s signed
 		if err := f.decode(&s); err != nil {

@@ -7,6 +7,8 @@
 // a unix socket (a named pipe on Windows) that only the same user may open.
 // Each end asks the operating system who the other is before it believes a
 // word. [NewTerminal] is a third signin.Prompter for people without a desktop.
+// Each of the three can ask about a site that nobody listed, too ([OriginAsker]);
+// such a question gives way to every other.
 //
 // A frame is a length (4 bytes, big endian), the length of its kind (1 byte),
 // the kind in ASCII and a body. Bodies are strict JSON, but for the kind "pin":

@@ -39,6 +39,7 @@ const (
 	kindShowKeypad  kind = "showKeypad"
 	kindShowSigning kind = "showSigning"
 	kindSigned      kind = "signed"
+	kindAskOrigin   kind = "askOrigin"
 	kindClose       kind = "close"
 )
 
@@ -56,6 +57,7 @@ const (
 	kindOpened     kind = "opened"
 	kindChosen     kind = "chosen"
 	kindConfirmed  kind = "confirmed"
+	kindAllowed    kind = "allowed"
 	kindFailed     kind = "failed"
 	kindPINFollows kind = "pinFollows"
 	kindPIN        kind = "pin"

@@ -77,6 +77,17 @@ type signed struct {
 	Count  int    `json:"count"`
 }
 
+// originQuestion asks whether a site that no administrator listed may ask for
+// sign-ins. It is a dialog of its own, which closing ends. The only yes is
+// allowed; failed with CodeCancelled is the person's no, with CodeBusy it was not
+// shown, or not to the end.
+type originQuestion struct {
+	ID       uint64 `json:"id"`
+	Dialog   uint64 `json:"dialog"`
+	Origin   string `json:"origin"`
+	Readable string `json:"readable"` // as people write it; the same where that could mislead
+}
+
 // closing ends a dialog and its window.
 type closing struct {
 	Dialog uint64 `json:"dialog"`
@@ -84,7 +95,7 @@ type closing struct {
 
 // answer is every answer of the tray. Its frame's kind says which of the
 // fields beside ID has a meaning: Key with chosen, LastTry with pinFollows,
-// Code with failed.
+// Code with failed, none with opened and allowed.
 type answer struct {
 	ID      uint64      `json:"id"`
 	Key     int         `json:"key,omitzero"`

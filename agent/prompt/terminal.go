@@ -17,7 +17,7 @@ import (
 type Terminal struct {
 	in   *os.File
 	out  io.Writer
-	turn chan struct{} // holds one token while a dialog has the terminal
+	turn *Turn
 }
 
 var _ signin.Prompter = (*Terminal)(nil)
@@ -25,20 +25,22 @@ var _ signin.Prompter = (*Terminal)(nil)
 // NewTerminal makes a prompter that reads keys from in, which must be a
 // terminal, and writes to out.
 func NewTerminal(in *os.File, out io.Writer) signin.Prompter {
-	return &Terminal{in: in, out: out, turn: make(chan struct{}, 1)}
+	return &Terminal{in: in, out: out, turn: NewTurn()}
 }
 
 // Open waits for its turn and shows who asks. It fails with CodeNoPromptUI when
 // in is not a terminal.
 func (t *Terminal) Open(ctx context.Context, about signin.About) (signin.Dialog, error) {
+	settled := t.turn.Want()
+	defer settled()
 	select {
-	case t.turn <- struct{}{}:
+	case t.turn.C <- struct{}{}:
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
 	raw, err := openRaw(t.in)
 	if err != nil {
-		<-t.turn
+		t.turn.Back()
 		return nil, &signin.Error{Code: signin.CodeNoPromptUI, Err: fmt.Errorf("prompt: terminal: %w", err)}
 	}
 	_ = raw.Close()
@@ -50,10 +52,15 @@ func (t *Terminal) Open(ctx context.Context, about signin.About) (signin.Dialog,
 	}[about.Purpose]
 	fmt.Fprintf(t.out, "\n%s asks you to %s.\n  Card:   %s\n  Reader: %s\n",
 		Printable(about.Origin), purpose, Printable(about.Holder), Printable(about.Reader))
+	return t.dialog(ctx), nil
+}
+
+// dialog makes a dialog of whoever has the turn, which ends with it.
+func (t *Terminal) dialog(ctx context.Context) *terminalDialog {
 	d := &terminalDialog{terminal: t}
 	d.ctx, d.cancel = context.WithCancel(ctx)
 	context.AfterFunc(d.ctx, d.end)
-	return d, nil
+	return d
 }
 
 // terminalDialog has the terminal until its context ends.
@@ -69,7 +76,7 @@ type terminalDialog struct {
 func (d *terminalDialog) end() {
 	d.reading.Lock()
 	defer d.reading.Unlock()
-	<-d.terminal.turn
+	d.terminal.turn.Back()
 }
 
 // Close ends the dialog, and a question that is still open.

@@ -274,3 +274,52 @@ func TestATerminalSaysThatThePINIsAwaitedOnTheReader(t *testing.T) {
 		t.Errorf("what was typed is on the screen: %s", p.screen.String())
 	}
 }
+
+func TestATerminalLetsASiteInForTheWholeWordAlone(t *testing.T) {
+	for keys, want := range map[string]bool{"yes\n": true, "y\n": false, "\n": false, "no\n": false, "yess\n": false, "\x1b": false, "\x04": false} {
+		t.Run(fmt.Sprintf("%q", keys), func(t *testing.T) {
+			t.Parallel()
+			p := newPerson(t)
+			terminal, _ := NewTerminal(p.tty, p.tty).(*Terminal)
+			go func() {
+				p.sees("Let "+newSite, 1)
+				p.types("yes\n") // typed for something else
+				p.sees("Type yes", 1)
+				p.types(keys)
+			}()
+			allowed, err := terminal.AskOrigin(t.Context(), newSite, readable)
+			if allowed != want || err != nil {
+				t.Errorf("%v, %v", allowed, err)
+			}
+			p.sees("It reads: "+readable, 1)
+		})
+	}
+}
+
+func TestATerminalsQuestionAboutASiteGivesWayToAPIN(t *testing.T) {
+	p := newPerson(t)
+	terminal, _ := NewTerminal(p.tty, p.tty).(*Terminal)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := terminal.AskOrigin(t.Context(), newSite, readable)
+		ended <- err
+	}()
+	p.sees("Type yes", 1)
+	d, err := terminal.Open(t.Context(), about)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	wantCode(t, <-ended, signin.CodeBusy)
+	if _, err := terminal.AskOrigin(t.Context(), newSite, readable); signin.CodeOf(err) != signin.CodeBusy {
+		t.Errorf("asked while a PIN is: %v", err)
+	}
+	go func() { p.sees("PIN: ", 1); p.types(canary + "\n") }()
+	a, err := d.AskPIN(t.Context(), signin.PINQuestion{TriesLeft: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := pinOf(t, a); got != canary {
+		t.Errorf("PIN %q", got)
+	}
+}

@@ -146,7 +146,7 @@ func (l *trayLink) readAnswers() error {
 // take acts on one frame of the tray.
 func (l *trayLink) take(f frame) error {
 	switch f.kind {
-	case kindOpened, kindChosen, kindConfirmed, kindFailed, kindPINFollows:
+	case kindOpened, kindChosen, kindConfirmed, kindAllowed, kindFailed, kindPINFollows:
 		r := reply{kind: f.kind}
 		if err := f.decode(&r.answer); err != nil {
 			return err

@@ -2,6 +2,8 @@ package protocol
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -258,6 +260,17 @@ func FuzzParseRequest(f *testing.F) {
 		`[{}]`, `{"id":1,"id":1}`, `{"a":{"b":[null,1e5,"\ud800"]}}`, ``,
 	} {
 		f.Add([]byte(seed))
+	}
+	examples, err := filepath.Glob("../../testdata/protocol/*.request*.json")
+	if err != nil || len(examples) == 0 {
+		f.Fatal("there are no examples of requests: ", err)
+	}
+	for _, path := range examples {
+		example, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(example)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		req, err := ParseRequest(data)

@@ -94,7 +94,7 @@ var Errors = map[signin.Code]ErrorRow{
 		By: ByClient, Who: WhoAdmin, Retry: true, Number: numberAgent,
 		Message: "Cardea does not accept this site.",
 		Meaning: "Something answers on the agent's port, and refused the connection: most often the page's origin is not on the list of allowed origins. Too many connections and a stopping agent look the same to a page, and so does another program on the port.",
-		Fix:     "The administrator adds the exact origin to the policy. Where the policy lets users decide, the user answers Cardea's question with Yes and clicks again.",
+		Fix:     "The administrator adds the exact origin to the policy. Where the policy lets users decide, the user answers Cardea's question with Allow and clicks again.",
 	},
 	signin.CodeCancelled: {
 		By: ByAgent, Who: WhoUser, Retry: true, Number: numberAgent,

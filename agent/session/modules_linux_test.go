@@ -63,6 +63,11 @@ modules = ["faulty"]
 	manager := virtual.NewManager()
 	w := newWardWith(t, manager, manager.AddReader(module.Slot), func(c *session.Config) { c.List, c.ModuleHost = list, command })
 	w.card = virtual.NewCard(w.ca, virtual.Foreign())
+	t.Cleanup(func() {
+		if strings.Contains(w.journal.String(), pkcs11test.PIN) {
+			t.Errorf("the PIN is in the log:\n%s", w.journal)
+		}
+	})
 	w.startTray()
 	return w, module
 }
@@ -111,7 +116,24 @@ func TestAPageIsToldOfAModuleThatFailsBeforeAnyPINAndTheNextRequestWorks(t *test
 	if m := w.asks(p); m.code() != "" {
 		t.Errorf("the next request: %s", m.code())
 	}
-	if strings.Contains(w.journal.String(), pkcs11test.PIN) {
-		t.Error("the PIN is in the log")
+}
+
+func TestAPINIsTypedOnTheReadersKeypad(t *testing.T) {
+	w, module := newModuleWard(t)
+	module.Always(t, "keypad", 1)
+	p := w.open(origin)
+	w.slot.Insert(w.card)
+	id := p.send("authenticate", map[string]any{"nonce": nonce()})
+	if a := w.asked(); !a.Keypad || a.About.Origin != origin {
+		t.Fatalf("the tray shows %+v", a)
+	}
+	module.Key(t, pkcs11test.PIN)
+	if m := p.answer(id); m.code() != "" {
+		t.Fatalf("the page got %s", m.code())
+	}
+	id = p.send("authenticate", map[string]any{"nonce": nonce()})
+	w.asked().Cancel() // in the window, while the reader waits
+	if m := p.answer(id); m.code() != "cancelled" {
+		t.Errorf("the page got %s", m.code())
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cardea-agent/cardea/agent/approvals"
 	"github.com/cardea-agent/cardea/agent/card"
 	"github.com/cardea-agent/cardea/agent/card/cards"
 	"github.com/cardea-agent/cardea/agent/desktop"
@@ -28,8 +29,8 @@ import (
 	"github.com/cardea-agent/cardea/pkcs11/host"
 )
 
-// Config is what an agent is made of. Every field is required but Choices, List,
-// ModuleHost and Prompter.
+// Config is what an agent is made of. Every field is required but Choices,
+// Approvals, List, ModuleHost and Prompter.
 type Config struct {
 	Driver    pcsc.Driver // where the readers are
 	Policy    Policy
@@ -46,10 +47,13 @@ type Config struct {
 	// ModuleHost is the command of the processes that load PKCS#11 modules, as
 	// host.Config has it; nil: no module is ever loaded.
 	ModuleHost []string
+	// Approvals keeps which sites the person let in; nil: they are not asked.
+	Approvals *approvals.File
 
-	// Prompter asks for PINs. When nil, the tray does, over the socket at
-	// PromptPath (prompt.DefaultPath when empty). With a Prompter, a PromptPath
-	// is for inquiries alone.
+	// Prompter asks for PINs, and about sites if it is a prompt.OriginAsker.
+	// When nil, the tray does, over the socket at PromptPath
+	// (prompt.DefaultPath when empty). With a Prompter, a PromptPath is for
+	// inquiries alone.
 	Prompter   signin.Prompter
 	PromptPath string
 	// Desktop says whether the person's desktop is locked; nil: it never is.
@@ -62,7 +66,7 @@ type Config struct {
 // Policy is what was decided. It may change while the agent runs.
 type Policy interface {
 	signin.Rules
-	endpoint.Origins
+	approvals.Rules
 	// CardList is the path of a list of further cards, empty without one.
 	CardList() string
 	// Current returns what is in force, and a channel that is closed when
@@ -114,20 +118,23 @@ func Run(ctx context.Context, c Config) error {
 	if c.Prompter == nil {
 		c.Prompter = server
 	}
+	prompter := c.Prompter
 	if c.Desktop != nil {
-		c.Prompter = desktop.Prompter{Prompter: c.Prompter, Look: c.Desktop, Log: c.Log}
+		prompter = desktop.Prompter{Prompter: prompter, Look: c.Desktop, Log: c.Log}
 	}
 	service := signin.New(signin.Config{
-		Cards: cards, Prompter: c.Prompter, Rules: c.Policy, Tokens: token.New(releases + c.Version), Audit: c.Audit, Log: c.Log,
+		Cards: cards, Prompter: prompter, Rules: c.Policy, Tokens: token.New(releases + c.Version), Audit: c.Audit, Log: c.Log,
 		Choices: c.Choices,
 	})
+	origins := approvals.New(approvals.Config{Rules: c.Policy, File: c.Approvals, Asker: asker(c), Audit: c.Audit, Log: c.Log})
 	door := endpoint.New(endpoint.Config{
-		Backend: service, Origins: c.Policy, Peers: peer.System{}, Self: self,
+		Backend: service, Origins: origins, Peers: peer.NewSystem(), Self: self,
 		Version: c.Version, Developer: c.Developer, Log: c.Log, Audit: c.Audit, Contact: c.whoHelps,
 	})
 	group.Go(func() error { return cards.Run(ctx) })
 	group.Go(func() error { refresh(ctx, c.Policy, cards); return nil })
 	group.Go(func() error { return service.Run(ctx) })
+	group.Go(func() error { return origins.Run(ctx) })
 	group.Go(func() error { return door.Serve(ctx, c.Listeners...) })
 	return group.Wait()
 }
@@ -178,6 +185,14 @@ func (c Config) modules() func(cards.Module, string) card.Module {
 	}
 }
 
+// asker is who asks about sites; nil when nobody does.
+func asker(c Config) approvals.Asker {
+	if a, ok := c.Prompter.(approvals.Asker); ok && c.Approvals != nil {
+		return a
+	}
+	return nil
+}
+
 // publish shows the tray each change.
 func publish(ctx context.Context, cards signin.Cards, server *prompt.Server) {
 	for {
@@ -191,4 +206,9 @@ func publish(ctx context.Context, cards signin.Cards, server *prompt.Server) {
 	}
 }
 
-var _ endpoint.Backend = (*signin.Service)(nil)
+var (
+	_ endpoint.Backend   = (*signin.Service)(nil)
+	_ endpoint.Origins   = (*approvals.Desk)(nil)
+	_ approvals.Asker    = prompt.OriginAsker(nil)
+	_ prompt.OriginAsker = approvals.Asker(nil)
+)

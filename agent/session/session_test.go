@@ -19,6 +19,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/cardea-agent/cardea/agent/approvals"
 	"github.com/cardea-agent/cardea/agent/audit"
 	"github.com/cardea-agent/cardea/agent/loopback"
 	"github.com/cardea-agent/cardea/agent/policy"
@@ -103,24 +104,34 @@ type ward struct {
 	address string
 	journal *journal
 	policy  session.Policy // nil: that of rules
+	rules   string
+	answers string // the file of answers about sites
 	stop    func()
 	change  func(*session.Config) // of the agent; may be nil
 }
 
-func newWard(t *testing.T) *ward {
+func newWard(t *testing.T) *ward { return newWardOf(t, rules) }
+
+func newWardOf(t *testing.T, rules string) *ward {
 	t.Helper()
 	manager := virtual.NewManager()
-	return newWardOver(t, manager, manager.AddReader("Reader 1"))
+	return newWardUnder(t, rules, manager, manager.AddReader("Reader 1"), nil)
 }
 
 func newWardOver(t *testing.T, driver pcsc.Driver, s slot) *ward {
 	t.Helper()
-	return newWardWith(t, driver, s, nil)
+	return newWardUnder(t, rules, driver, s, nil)
 }
 
 func newWardWith(t *testing.T, driver pcsc.Driver, s slot, change func(*session.Config)) *ward {
 	t.Helper()
+	return newWardUnder(t, rules, driver, s, change)
+}
+
+func newWardUnder(t *testing.T, rules string, driver pcsc.Driver, s slot, change func(*session.Config)) *ward {
+	t.Helper()
 	w := &ward{
+		rules: rules, answers: filepath.Join(t.TempDir(), "origins.json"),
 		t: t, driver: &establishments{Driver: driver}, slot: s, ca: virtual.NewCA("Test CA"), tray: signintest.NewPrompter(),
 		socket: filepath.Join(t.TempDir(), "cardea", "prompt.sock"), address: "127.0.0.1:0", journal: &journal{}, change: change,
 	}
@@ -140,7 +151,7 @@ func (w *ward) start() {
 	w.t.Helper()
 	p := w.policy
 	if p == nil {
-		parsed, err := policy.Parse([]byte(rules))
+		parsed, err := policy.Parse([]byte(w.rules))
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -155,7 +166,8 @@ func (w *ward) start() {
 	ended := make(chan error, 1)
 	c := session.Config{
 		Driver: w.driver, Policy: p, Audit: audit.New(w.journal), Version: "1.2.3", Listeners: listeners, PromptPath: w.socket,
-		Log: slog.New(slog.NewTextHandler(w.journal, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Approvals: approvals.Open(w.answers),
+		Log:       slog.New(slog.NewTextHandler(w.journal, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if w.change != nil {
 		w.change(&c)

@@ -54,7 +54,9 @@ func newButton(label string, k keys, tapped func()) *button {
 // FocusGained is called by Fyne. Focus is a yellow ground, on which the main
 // button's white label could not be read: with the focus it has a plain one's.
 func (b *button) FocusGained() {
-	b.main = b.Importance
+	if b.Importance != widget.MediumImportance { // Fyne may tell twice
+		b.main = b.Importance
+	}
 	b.Importance = widget.MediumImportance
 	b.Button.FocusGained()
 }

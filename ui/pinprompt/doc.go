@@ -7,6 +7,10 @@
 // the PIN is for, whose card it is and how many tries are left. Nothing in it
 // comes from a page.
 //
+// The same window asks whether a site that no administrator listed may ask for
+// sign-ins (prompt.OriginAsker). The No has the focus, and the question gives way
+// to every other.
+//
 // Keys pressed in the window's first half second do not count, because they may
 // have been meant for the window that was in front before; the window says so
 // when there were any. The last try needs an extra yes.

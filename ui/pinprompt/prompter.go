@@ -8,6 +8,7 @@ import (
 
 	"fyne.io/fyne/v2"
 
+	"github.com/cardea-agent/cardea/agent/prompt"
 	"github.com/cardea-agent/cardea/agent/signin"
 )
 
@@ -22,8 +23,8 @@ type Prompter struct {
 	do    func(func())
 	after func(time.Duration, func())
 
-	turn   chan struct{} // holds one token while a dialog has the window
-	window *window       // touched on Fyne's goroutine alone
+	turn   *prompt.Turn // to have the window
+	window *window      // touched on Fyne's goroutine alone
 }
 
 var _ signin.Prompter = (*Prompter)(nil)
@@ -32,7 +33,7 @@ var _ signin.Prompter = (*Prompter)(nil)
 // pixels high the screen is, zero when that is not known. New is called on
 // Fyne's goroutine, and so is room.
 func New(app fyne.App, room func() int, log *slog.Logger) *Prompter {
-	p := &Prompter{log: log, do: fyne.Do, turn: make(chan struct{}, 1)}
+	p := &Prompter{log: log, do: fyne.Do, turn: prompt.NewTurn()}
 	p.after = func(d time.Duration, f func()) { time.AfterFunc(d, func() { p.do(f) }) }
 	p.window = newWindow(app, room, log, func(d time.Duration, f func()) { p.after(d, f) })
 	return p
@@ -78,7 +79,7 @@ func (d *dialog) release() {
 	p := d.prompter
 	p.do(func() {
 		p.window.hide()
-		<-p.turn // after the hiding, so that it cannot hide the next one's
+		p.turn.Back() // after the hiding, so that it cannot hide the next one's
 	})
 }
 
@@ -90,8 +91,10 @@ func (d *dialog) acquire(ctx context.Context) error {
 	if has {
 		return nil
 	}
+	settled := d.prompter.turn.Want()
+	defer settled()
 	select {
-	case d.prompter.turn <- struct{}{}:
+	case d.prompter.turn.C <- struct{}{}:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-d.ctx.Done():
@@ -100,7 +103,7 @@ func (d *dialog) acquire(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.over { // it ended while it waited
-		<-d.prompter.turn
+		d.prompter.turn.Back()
 		return context.Canceled
 	}
 	d.has = true

@@ -2,9 +2,9 @@
 // it opens the agent's WebSocket as a page of an origin does, says hello, sends
 // requests and reads what comes back.
 //
-// It checks nothing of what the agent says beyond the form of an answer, and is
-// never part of a program that people install. It is tested by its users, the
-// benchmark first of all.
+// [Flood] is a page that means harm. Nothing here checks what the agent says
+// beyond the form of an answer, and it is never part of a program that people
+// install. It is tested by its users, the benchmark first of all.
 package endpointtest
 
 import (

@@ -125,11 +125,8 @@ type template struct {
 		SupportedOn struct {
 			Ref string `xml:"ref,attr"`
 		} `xml:"supportedOn"`
-		Enabled *struct {
-			Decimal struct {
-				Value uint64 `xml:"value,attr"`
-			} `xml:"decimal"`
-		} `xml:"enabledValue"`
+		Enabled  *switchValue `xml:"enabledValue"`
+		Disabled *switchValue `xml:"disabledValue"`
 		Elements struct {
 			All []element `xml:",any"`
 		} `xml:"elements"`
@@ -213,6 +210,13 @@ func (k key) set(t *testing.T, path, name string, value any) {
 	at.Values[name] = value
 }
 
+// switchValue is what a switch writes.
+type switchValue struct {
+	Decimal struct {
+		Value uint64 `xml:"value,attr"`
+	} `xml:"decimal"`
+}
+
 func newKey() key { return key{policy.Key{Values: map[string]any{}, Keys: map[string]policy.Key{}}} }
 
 func TestWhatGroupPolicyWritesIsReadAsTheTableShows(t *testing.T) {
@@ -232,7 +236,8 @@ func TestWhatGroupPolicyWritesIsReadAsTheTableShows(t *testing.T) {
 			t.Fatal(err)
 		}
 		if s.Type == policy.Switch {
-			registry.set(t, p.Key, p.ValueName, p.Enabled.Decimal.Value)
+			chosen := map[string]*switchValue{"true": p.Enabled, "false": p.Disabled}[s.Shown()]
+			registry.set(t, p.Key, p.ValueName, chosen.Decimal.Value)
 			continue
 		}
 		if len(p.Elements.All) != 1 {

@@ -327,15 +327,42 @@ func (a Asked) Fail(err error) { a.answer <- answer{err: err} }
 // Cancel answers with the person's no.
 func (a Asked) Cancel() { a.Fail(&signin.Error{Code: signin.CodeCancelled}) }
 
-// Prompter is a signin.Prompter whose askings arrive on Asked.
+// Site is one asking about a site that a test answers.
+type Site struct {
+	Origin, Readable string
+	allowed          chan bool
+}
+
+// Answer answers with the person's yes or no.
+func (s Site) Answer(allowed bool) { s.allowed <- allowed }
+
+// AskOrigin asks about a site.
+func (p *Prompter) AskOrigin(ctx context.Context, origin, readable string) (bool, error) {
+	s := Site{origin, readable, make(chan bool, 1)}
+	select {
+	case p.Sites <- s:
+	case <-ctx.Done():
+		return false, context.Cause(ctx)
+	}
+	select {
+	case allowed := <-s.allowed:
+		return allowed, nil
+	case <-ctx.Done():
+		return false, context.Cause(ctx)
+	}
+}
+
+// Prompter is a signin.Prompter whose askings arrive on Asked, and those about
+// sites on Sites.
 type Prompter struct {
 	Asked     chan Asked
+	Sites     chan Site
 	OpenError error
 	open      atomic.Int32
 }
 
 // NewPrompter returns a Prompter.
-func NewPrompter() *Prompter { return &Prompter{Asked: make(chan Asked)} }
+func NewPrompter() *Prompter { return &Prompter{Asked: make(chan Asked), Sites: make(chan Site)} }
 
 // Windows is how many windows are open.
 func (p *Prompter) Windows() int { return int(p.open.Load()) }

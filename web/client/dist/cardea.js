@@ -389,6 +389,7 @@ function ignore() {
 // src/client.ts
 var library = "@cardea/client 1.0.0";
 var defaultSeconds = 120;
+var mostRefusals = 3;
 var graceForAnswer = 15e3;
 function backOff(attempt2) {
   return Math.min(3e4, 500 * 2 ** Math.min(attempt2, 10)) * (0.75 + Math.random() / 2);
@@ -574,11 +575,16 @@ var Cardea = class {
       void this.comeBack(this.delay);
     }
   }
-  /** Tries until there is a connection. A call of the page's may bring it first. */
+  /**
+   * Tries until there is a connection. A call of the page's may bring it first.
+   * An agent that refuses the site again and again is left alone until then: it
+   * may ask its person about the site, and only their click should make it.
+   */
   async comeBack(delay) {
+    let refusals = 0;
     for (let attempt2 = 0; !this.closed; attempt2++) {
       await new Promise((resolve) => {
-        const timer = setTimeout(resolve, delay(attempt2));
+        const timer = refusals < mostRefusals ? setTimeout(resolve, delay(attempt2)) : void 0;
         this.wake = () => {
           clearTimeout(timer);
           resolve();
@@ -597,7 +603,9 @@ var Cardea = class {
           this.comingBack = false;
           return;
         }
-      } catch {
+        refusals = 0;
+      } catch (error) {
+        refusals = CardeaError.is(error, "originRefused") ? refusals + 1 : 0;
       }
     }
   }

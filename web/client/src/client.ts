@@ -55,6 +55,7 @@ export interface Events {
 }
 
 const defaultSeconds = 120;
+const mostRefusals = 3; // one may be of an agent that stops
 const graceForAnswer = 15_000; // the agent's own time limit comes first
 
 /** Waits half a second at first, then longer, up to half a minute; never two pages alike. */
@@ -263,11 +264,16 @@ export class Cardea {
     }
   }
 
-  /** Tries until there is a connection. A call of the page's may bring it first. */
+  /**
+   * Tries until there is a connection. A call of the page's may bring it first.
+   * An agent that refuses the site again and again is left alone until then: it
+   * may ask its person about the site, and only their click should make it.
+   */
   private async comeBack(delay: (attempt: number) => number): Promise<void> {
+    let refusals = 0; // in a row
     for (let attempt = 0; !this.closed; attempt++) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, delay(attempt));
+        const timer = refusals < mostRefusals ? setTimeout(resolve, delay(attempt)) : undefined;
         this.wake = () => { clearTimeout(timer); resolve(); };
       });
       if (this.closed) {
@@ -283,8 +289,10 @@ export class Cardea {
           this.comingBack = false;
           return;
         }
-      } catch {
+        refusals = 0;
+      } catch (error) {
         // Nobody asked for this try: the next one will do, or a call will tell.
+        refusals = CardeaError.is(error, "originRefused") ? refusals + 1 : 0;
       }
     }
   }

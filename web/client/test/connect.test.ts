@@ -66,6 +66,17 @@ test("an agent that refuses the origin is originRefused", async (t) => {
   }
 });
 
+test("a site that its person let in meanwhile is connected to at the next click", async (t) => {
+  const agent = await startAgent(t);
+  agent.refuse = 403;
+  await failure(connect({ port: agent.port, scope: scopeOf() }), "originRefused");
+  assert.equal(agent.upgrades, 1, "it tried again without a click");
+  agent.refuse = 0;
+  const cardea = await connect({ port: agent.port, scope: scopeOf() });
+  t.after(() => cardea.close());
+  assert.equal(cardea.agent.protocol, 1);
+});
+
 test("a port that speaks something else is originRefused", async (t) => {
   const agent = await startAgent(t);
   agent.subprotocol = "";

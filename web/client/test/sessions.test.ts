@@ -147,6 +147,27 @@ test("a call of the page's brings the connection back before its time", async (t
   assert.equal(agent.upgrades, 2, "calls share one try");
 });
 
+test("an agent that refuses the site is left alone until the page calls", async (t) => {
+  const agent = await startAgent(t);
+  let delays = 0;
+  const cardea = await connectTo(t, agent, { reconnect: () => { delays++; return 1; } });
+  await cardea.authenticate(nonce);
+  const next = eventsOf(cardea);
+  agent.refuse = 403;
+  agent.drop();
+  assert.equal((await next()).event, "agentLost");
+  while (agent.upgrades < 4) { // the one that was let in, and three tries
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await cardea.status().catch(() => {}); // it may share the last try
+  const before = agent.upgrades;
+  assert.equal((await cardea.status().catch((e) => e)).code, "originRefused");
+  assert.deepEqual([agent.upgrades - before, delays], [1, 3], "a call tries once, and nothing else does");
+  agent.refuse = 0;
+  await cardea.status();
+  assert.equal((await next()).event, "agentReturned", "the sessions come back with it");
+});
+
 test("a call while the agent is away tells why", async (t) => {
   const agent = await startAgent(t);
   const cardea = await connectTo(t, agent, { reconnect: false });

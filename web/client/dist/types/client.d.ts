@@ -104,7 +104,11 @@ export declare class Cardea {
     private onStatus;
     private onSession;
     private onClosed;
-    /** Tries until there is a connection. A call of the page's may bring it first. */
+    /**
+     * Tries until there is a connection. A call of the page's may bring it first.
+     * An agent that refuses the site again and again is left alone until then: it
+     * may ask its person about the site, and only their click should make it.
+     */
     private comeBack;
     private restore;
     /**

@@ -1,0 +1,114 @@
+package session_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cardea-agent/cardea/agent/approvals"
+	"github.com/cardea-agent/cardea/agent/signin/signintest"
+)
+
+const unlisted = "https://xn--bcher-kva.example"
+
+// refused dials as a page that is turned away.
+func (w *ward) refused(from string) {
+	w.t.Helper()
+	conn, resp, err := w.dial(from)
+	if err == nil {
+		_ = conn.CloseNow()
+		w.t.Fatalf("%s comes in", from)
+	}
+	if resp == nil || resp.StatusCode != http.StatusForbidden {
+		w.t.Fatalf("%s: %v, %v", from, resp, err)
+	}
+}
+
+func (w *ward) askedAboutASite() signintest.Site {
+	w.t.Helper()
+	select {
+	case s := <-w.tray.Sites:
+		return s
+	case <-time.After(10 * time.Second):
+		w.t.Fatal("nobody was asked")
+		panic("unreachable")
+	}
+}
+
+// until waits for what the agent does after an answer.
+func (w *ward) until(what string, ok func() bool) {
+	w.t.Helper()
+	for limit := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(limit) {
+			w.t.Fatal("never: " + what)
+		}
+	}
+}
+
+func TestASiteThatAPersonAllowedSignsThemInAndNoMore(t *testing.T) {
+	w := newWardOf(t, rules+"[origins]\nask = true\n")
+	w.startTray()
+	w.slot.Insert(w.card)
+	w.refused(unlisted)
+	site := w.askedAboutASite()
+	if site.Origin != unlisted || site.Readable != "https://bücher.example" {
+		t.Errorf("asked about %q, which reads %q", site.Origin, site.Readable)
+	}
+	w.refused(unlisted) // while the person thinks
+	site.Answer(true)
+	w.until("the answer is in the audit log", func() bool { return strings.Contains(w.journal.String(), `"allowOrigin"`) })
+	p := w.open(unlisted)
+	if token, session := w.signIn(p); token.Signature == "" || session == "" {
+		t.Error("no token")
+	}
+	if code := p.call("getSigningCertificate", map[string]any{}).code(); code != "notPermitted" {
+		t.Errorf("it may sign documents: %q", code)
+	}
+
+	if was, err := approvals.Open(w.answers).Revoke(unlisted); was != approvals.Allowed || err != nil {
+		t.Fatal(was, err)
+	}
+	before := strings.Count(w.journal.String(), `"outcome"`)
+	if code := p.call("authenticate", map[string]any{"nonce": nonce()}).code(); code != "notPermitted" {
+		t.Errorf("it may still sign them in: %q", code)
+	}
+	w.refused(unlisted)
+	if after := strings.Count(w.journal.String(), `"outcome"`); after != before {
+		t.Error("something was decided about a site that was taken back")
+	}
+}
+
+func TestASiteThatAPersonRefusedIsAskedAboutNoMoreThatDay(t *testing.T) {
+	w := newWardOf(t, rules+"[origins]\nask = true\n")
+	w.startTray()
+	w.refused(unlisted)
+	w.askedAboutASite().Answer(false)
+	w.until("the answer is in the audit log", func() bool { return strings.Contains(w.journal.String(), `"cancelled"`) })
+	// The desk may still be at its last question, and keeps none for later.
+	for asked := false; !asked; {
+		w.refused(unlisted)
+		w.refused("https://another.example")
+		select {
+		case site := <-w.tray.Sites:
+			if asked = true; site.Origin != "https://another.example" {
+				t.Errorf("asked again about %s", site.Origin)
+			}
+			site.Answer(false)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func TestNobodyIsAskedWhereThePolicyDoesNotSaySo(t *testing.T) {
+	w := newWard(t)
+	w.startTray()
+	w.refused(unlisted)
+	p := w.open(origin) // a whole connection later
+	p.call("endSession", map[string]any{"session": "0123456789abcdefghijkl"})
+	select {
+	case site := <-w.tray.Sites:
+		t.Errorf("asked about %s", site.Origin)
+	default:
+	}
+}
