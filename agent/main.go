@@ -63,14 +63,14 @@ func execute(ctx context.Context, args []string, out, errs io.Writer) int {
 	switch args[0] {
 	case "run":
 		err = run(ctx, args[1:], errs)
+	case "origins":
+		err = origins(args[1:], out, errs)
 	case "doctor":
 		err = doctorCommand(ctx, args[1:], out, errs)
 	case "support-report":
 		err = supportReport(ctx, args[1:], out, errs)
 	case "errors":
 		err = errorsCommand(args[1:], out, errs)
-	case "origins":
-		err = origins(args[1:], out, errs)
 	case "policy":
 		err = policyCommand(args[1:], out, errs)
 	case "browser-policy":

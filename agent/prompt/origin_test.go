@@ -158,16 +158,19 @@ func TestAQuestionAboutASiteGivesWayToEveryOther(t *testing.T) {
 // is: the frames of both directions, one after the other.
 func FuzzBothEndsTakeOrRefuseFrames(f *testing.F) {
 	for k, v := range map[kind]any{
-		kindOpen:      opening{ID: 1, Dialog: 2, Origin: "https://a.example", Purpose: signin.ToSignIn},
-		kindAskPIN:    pinQuestion{ID: 1, Dialog: 2, TriesLeft: 3},
-		kindChooseKey: keyQuestion{ID: 1, Dialog: 2, Keys: []keyChoice{{Holder: "A"}}},
-		kindAskOrigin: originQuestion{ID: 1, Dialog: 2, Origin: "https://a.example", Readable: "https://a.example"},
-		kindSigned:    signed{1, 2},
-		kindClose:     closing{2},
-		kindAllowed:   answer{ID: 1},
-		kindChosen:    answer{ID: 1, Key: 2},
-		kindFailed:    answer{ID: 1, Code: signin.CodeCancelled},
-		"strange":     unsupported{"strange"},
+		kindOpen:       opening{ID: 1, Dialog: 2, Origin: "https://a.example", Purpose: signin.ToSignIn},
+		kindAskPIN:     pinQuestion{ID: 1, Dialog: 2, TriesLeft: 3},
+		kindChooseKey:  keyQuestion{ID: 1, Dialog: 2, Keys: []keyChoice{{Holder: "A"}}},
+		kindAskLastTry: pinQuestion{ID: 1, Dialog: 2, TriesLeft: 1, LastTry: true},
+		kindShowKeypad: pinQuestion{ID: 1, Dialog: 2, TriesLeft: 3},
+		kindConfirmed:  answer{ID: 1},
+		kindAskOrigin:  originQuestion{ID: 1, Dialog: 2, Origin: "https://a.example", Readable: "https://a.example"},
+		kindSigned:     signed{1, 2},
+		kindClose:      closing{2},
+		kindAllowed:    answer{ID: 1},
+		kindChosen:     answer{ID: 1, Key: 2},
+		kindFailed:     answer{ID: 1, Code: signin.CodeCancelled},
+		"strange":      unsupported{"strange"},
 	} {
 		b, err := marshal(k, v)
 		if err != nil {
@@ -194,6 +197,8 @@ func FuzzBothEndsTakeOrRefuseFrames(f *testing.F) {
 		fake.askPIN = waitUntilGone
 		fake.chooseKey = func(ctx context.Context, _ []signin.KeyChoice) (int, error) { return 0, errClosed }
 		fake.showSigning = func(ctx context.Context, _ int, _ <-chan int) error { return errClosed }
+		fake.showKeypad = func(context.Context, signin.PINQuestion) error { return errClosed }
+		fake.lastTry = func(context.Context, signin.PINQuestion) error { return nil }
 		fake.closed = make(chan struct{}, len(in)) // more than there can be dialogs
 		agent.prompter = fake
 		for r := strings.NewReader(string(in)); ; {

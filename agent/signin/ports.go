@@ -263,8 +263,8 @@ type Token struct {
 	AppVersion            string `json:"appVersion"`
 }
 
-// Audit writes one line for each decision about a PIN or a signature, and about
-// who may ask for one.
+// Audit writes one line for each decision about a PIN, a signature or a site, and
+// about who may ask for one.
 type Audit interface {
 	Record(Event)
 }
