@@ -53,7 +53,7 @@ func gather(ctx context.Context, n int, meeting, address string) (people crowd, 
 		return errors.Join(errs...)
 	}
 	for i := range n {
-		p, err := newPerson(firstUser+uint32(i), meeting, address) //nolint:gosec // a small number
+		p, err := newPerson(firstUser+uint32(i), meeting, address)
 		if err != nil {
 			return people, leave, err
 		}

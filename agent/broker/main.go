@@ -26,6 +26,7 @@ import (
 
 	"github.com/cardea-agent/cardea/agent/handover"
 	"github.com/cardea-agent/cardea/agent/loopback"
+	"github.com/cardea-agent/cardea/agent/peer"
 )
 
 // version is set by the build.
@@ -77,7 +78,7 @@ func run(args []string) error {
 	for _, l := range pages {
 		log.Info("listening", "address", l.Addr().String(), "version", version)
 	}
-	p := &program{router: router{log: log, pages: pages, agents: agents, broker: &handover.Broker{Log: log}}}
+	p := &program{router: router{log: log, pages: pages, agents: agents, peers: peer.NewSystem(), broker: &handover.Broker{Log: log}}}
 	s, err := service.New(p, &service.Config{Name: "cardea-broker"})
 	if err != nil {
 		return err

@@ -25,6 +25,7 @@ type router struct {
 	log    *slog.Logger
 	pages  []net.Listener
 	agents net.Listener
+	peers  peer.System
 	broker *handover.Broker
 
 	refusals refusals
@@ -89,7 +90,7 @@ func pause(ctx context.Context, err error) bool {
 
 // route hands a connection to its owner's agent, or closes it.
 func (r *router) route(conn net.Conn) {
-	owner, err := peer.System{}.Of(conn)
+	owner, err := r.peers.Of(conn)
 	if err != nil {
 		_ = conn.Close()
 		if !errors.Is(err, peer.ErrNotFound) { // whoever it was is gone

@@ -52,7 +52,7 @@ func newMachine(t *testing.T) *machine {
 	}
 	m := &machine{t: t, folder: t.TempDir(), log: &lines{}}
 	for p := m.folder; p != os.TempDir(); p = filepath.Dir(p) {
-		if err := os.Chmod(p, 0o755); err != nil { //nolint:gosec // for the other users
+		if err := os.Chmod(p, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -92,7 +92,7 @@ func newMachine(t *testing.T) *machine {
 // as a user of its own.
 func (m *machine) startBroker() {
 	m.t.Helper()
-	m.broker = exec.Command("/bin/sh", "-c", //nolint:gosec // our own program
+	m.broker = exec.Command("/bin/sh", "-c",
 		fmt.Sprintf(`LISTEN_FDS=%d LISTEN_PID=$$ exec "$0"`, len(m.sockets)), filepath.Join(programs, "cardea-broker"))
 	m.broker.ExtraFiles = m.sockets
 	m.broker.Stderr = m.log
@@ -167,7 +167,7 @@ func (p *person) insert() {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = daemon.Close() })
-	if err := os.Chmod(filepath.Dir(daemon.Socket), 0o755); err != nil { //nolint:gosec // for its user
+	if err := os.Chmod(filepath.Dir(daemon.Socket), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	slot := virtual.NewVPCD(daemon.Readers[0].Addr)
@@ -180,11 +180,11 @@ func (p *person) startAgent() {
 	t := p.m.t
 	t.Helper()
 	policy := filepath.Join(p.m.folder, "policy.toml")
-	if err := os.WriteFile(policy, []byte("[[origin]]\nurl = \""+origin+"\"\n"), 0o644); err != nil { //nolint:gosec // no secret
+	if err := os.WriteFile(policy, []byte("[[origin]]\nurl = \""+origin+"\"\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	p.desk.Socket = filepath.Join(p.home, "cardea", "prompt.sock")
-	p.agent = exec.Command(filepath.Join(programs, "cardea-agent"), "run", //nolint:gosec // our own program
+	p.agent = exec.Command(filepath.Join(programs, "cardea-agent"), "run",
 		"--broker", p.m.meeting, "--policy", policy, "--prompt-socket", p.desk.Socket,
 		"--audit", filepath.Join(p.home, "audit.log"), "--choices", filepath.Join(p.home, "choices.json"))
 	p.agent.Stderr = p.m.log
@@ -207,7 +207,7 @@ func (p *person) sitDown() {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.visits = exec.Command("/proc/self/exe", visitortest.Arg, string(told)) //nolint:gosec // this program
+	p.visits = exec.Command("/proc/self/exe", visitortest.Arg, string(told))
 	p.visits.Env, p.visits.Stderr, p.visits.SysProcAttr = []string{"HOME=" + p.home}, p.m.log, p.credential()
 	if p.in, err = p.visits.StdinPipe(); err != nil {
 		t.Fatal(err)

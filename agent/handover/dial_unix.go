@@ -94,7 +94,7 @@ func filesOf(rights []byte) ([]*os.File, error) {
 		}
 		for _, fd := range fds {
 			unix.CloseOnExec(fd)
-			files = append(files, os.NewFile(uintptr(fd), "connection")) //nolint:gosec // the kernel's own number
+			files = append(files, os.NewFile(uintptr(fd), "connection"))
 		}
 	}
 	return files, nil

@@ -238,7 +238,12 @@ func (v *visitor) startTray() (stop func(), err error) {
 	go func() { ended <- client.Run(ctx) }()
 	select {
 	case <-connected:
-		return func() { cancel(); <-ended }, nil
+		return func() {
+			cancel()
+			if err := <-ended; err != nil {
+				fmt.Fprintln(os.Stderr, err)
+			}
+		}, nil
 	case err := <-ended:
 		cancel()
 		return nil, err

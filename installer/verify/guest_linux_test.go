@@ -37,7 +37,7 @@ func bootGuest(t *testing.T) *guest {
 		t.Skip("only root can boot a system in namespaces")
 	}
 	scratch, console := t.TempDir(), filepath.Join(t.TempDir(), "console")
-	log, err := os.Create(console) //nolint:gosec // a folder of ours
+	log, err := os.Create(console)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func (g *guest) pathOf(pid int, name string) string { return fmt.Sprintf("/proc/
 func (g *guest) command(name string, args ...string) *exec.Cmd {
 	all := append([]string{"--target", strconv.Itoa(g.pid), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--",
 		"/usr/bin/env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive", name}, args...)
-	return exec.CommandContext(context.WithoutCancel(g.t.Context()), "nsenter", all...) //nolint:gosec // our own guest
+	return exec.CommandContext(context.WithoutCancel(g.t.Context()), "nsenter", all...)
 }
 
 // does runs something on the guest that must go well, and returns what it says.
@@ -165,7 +165,7 @@ func (g *guest) write(name, text string, mode os.FileMode) {
 // copy brings a file of this machine to the guest.
 func (g *guest) copy(from, to string, mode os.FileMode) {
 	g.t.Helper()
-	in, err := os.Open(from) //nolint:gosec // our own file
+	in, err := os.Open(from)
 	if err != nil {
 		g.t.Fatal(err)
 	}
