@@ -82,6 +82,7 @@ func newComputer(t *testing.T) *computer {
 		desktop: func(context.Context) (desktop.Session, error) {
 			return desktop.Session{Kind: desktop.AtScreen, How: "x11"}, nil
 		},
+		broker:  func() bool { return false },
 		modules: hostOf, patience: 20 * time.Second,
 	}
 	c.file("/usr/bin/chromium", "")
@@ -290,3 +291,21 @@ func (s stuck) Establish() (pcsc.Context, error) { <-s.until; return nil, io.EOF
 
 // foreignATR is that of a card which is no PIV card.
 func (c *computer) foreignATR() []byte { return virtual.NewCard(c.ca, virtual.Foreign()).ATR() }
+
+func TestTheBrokersPortIsNoStrangersWithoutAnAgentEither(t *testing.T) {
+	c := newComputer(t)
+	_, port, _ := net.SplitHostPort(listenAsNobody(c))
+	c.noAgent, c.broker = true, func() bool { return true }
+	c.policyText += "[listen]\nport = " + port + "\n"
+	c.start()
+	r := examine(t.Context(), c.surroundings)
+	for _, f := range r.findings {
+		if f.Code == doctor.PortOtherUser {
+			t.Errorf("found %+v", f)
+		}
+	}
+	if !slices.ContainsFunc(r.findings, func(f doctor.Finding) bool { return f.Code == doctor.PortBroker }) ||
+		!slices.ContainsFunc(r.findings, func(f doctor.Finding) bool { return f.Code == doctor.AgentMissing }) {
+		t.Errorf("found %+v", r.findings)
+	}
+}

@@ -21,6 +21,7 @@ import (
 	"github.com/cardea-agent/cardea/agent/desktop"
 	"github.com/cardea-agent/cardea/agent/doctor"
 	"github.com/cardea-agent/cardea/agent/endpoint"
+	"github.com/cardea-agent/cardea/agent/handover"
 	"github.com/cardea-agent/cardea/agent/peer"
 	"github.com/cardea-agent/cardea/agent/policy"
 	"github.com/cardea-agent/cardea/agent/prompt"
@@ -42,6 +43,7 @@ type surroundings struct {
 	lookup   func(context.Context, string) ([]string, error)
 	browser  func(browserpolicy.Browser) (browserpolicy.InForce, error)
 	desktop  func(context.Context) (desktop.Session, error)
+	broker   func() bool                            // whether the machine service runs
 	modules  func(cards.Module, string) card.Module // starts a module's process; nil starts none
 	built    time.Time                              // of this program; zero is unknown
 	patience time.Duration
@@ -53,8 +55,15 @@ func here(o options) surroundings {
 		modules: startModule,
 		places:  o.places(), socket: o.socket, driver: pcsc.System{}, devices: pcsc.Devices, drivers: pcsc.Drivers,
 		now: time.Now, listens: peer.Listening, lookup: net.DefaultResolver.LookupHost,
-		browser: browserpolicy.SystemInForce, desktop: desktop.Look, built: built(), patience: doctor.Patience,
+		browser: browserpolicy.SystemInForce, desktop: desktop.Look, broker: brokerRuns, built: built(), patience: doctor.Patience,
 	}
+}
+
+// brokerRuns looks for where agents meet the machine service, which it alone can
+// make and which goes with it.
+func brokerRuns() bool {
+	_, err := os.Lstat(handover.DefaultPath)
+	return err == nil
 }
 
 // startModule makes a module's process, as the agent does.
@@ -160,7 +169,7 @@ func (s surroundings) probes(rules *policy.Policy, facts prompt.Facts, inquiry e
 		}.Probe(),
 		card.ModuleCheck{List: list, Load: s.load()}.Probe(),
 		prompt.Check{Facts: facts, Err: inquiry, Version: version, System: runtime.GOOS + " " + runtime.GOARCH}.Probe(),
-		endpoint.PortCheck{Port: portOf(rules, facts), Self: self, Agent: facts.Process, Broker: facts.Broker != "", Listening: s.listens}.Probe(),
+		endpoint.PortCheck{Port: portOf(rules, facts), Self: self, Agent: facts.Process, Broker: facts.Broker != "" || facts.Process == 0 && s.broker(), Listening: s.listens}.Probe(),
 		endpoint.LoopbackCheck{Lookup: s.lookup}.Probe(),
 		policy.PlacesCheck{Places: s.places}.Probe(),
 		browserpolicy.Check{Browsers: browsers(rules), Origins: rules.Origins(), Look: s.browser}.Probe(),

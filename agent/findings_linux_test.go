@@ -110,6 +110,7 @@ var produced = map[doctor.Code]func(c *computer){
 		c.facts.PolicyFile = filepath.Join(c.root, "policy.toml")
 	},
 	doctor.OriginListed: well,
+	doctor.OriginsAsked: func(c *computer) { c.policyText += "[origins]\nask = true\n" },
 	doctor.NoOrigin:     func(c *computer) { c.policyText = "" },
 
 	doctor.BrowserAllows: well,

@@ -73,7 +73,7 @@ func startAgent(program, folder string) (agent, error) {
 	}
 	a := agent{socket: filepath.Join(folder, "program", "prompt.sock")}
 	cmd := exec.Command(program, "run", "--listen", "127.0.0.1:0", "--policy", policy, //nolint:gosec // the person at the command line names it
-		"--audit", filepath.Join(folder, "audit.log"), "--prompt-socket", a.socket)
+		"--audit", filepath.Join(folder, "audit.log"), "--log", filepath.Join(folder, "agent.log"), "--prompt-socket", a.socket)
 	var err error
 	a.address, a.stop, err = listens(cmd)
 	if err != nil {

@@ -67,6 +67,7 @@ const (
 	// PolicyPersonal is of the person's own file, which alone is left out.
 	PolicyPersonal Code = "policyPersonal"
 	OriginListed   Code = "originListed"
+	OriginsAsked   Code = "originsAsked"
 	NoOrigin       Code = "noOrigin"
 
 	BrowserAllows       Code = "browserAllows"
@@ -187,6 +188,7 @@ var Table = map[Code]Row{
 	PolicyPersonal: {Policy, Warning, user, "The person's own settings cannot be used as they are, and are left out.",
 		"Correct or remove the file that was seen."},
 	OriginListed: {Policy, OK, "", "This site may ask.", ""},
+	OriginsAsked: {Policy, Note, "", "A site that is not listed gets in when the person says yes to it. \"cardea-agent origins list\" lists their answers.", ""},
 	NoOrigin: {Policy, Problem, admin, "The policy lists no site, so no page may ask for a sign-in.",
 		"Add the sites to the policy ([[origin]])."},
 

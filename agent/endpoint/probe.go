@@ -20,8 +20,8 @@ type PortCheck struct {
 	Port  uint16
 	Self  peer.Owner
 	Agent int // the process of this user's agent; 0 when none answers
-	// Broker says that the agent's connections are handed over by the broker,
-	// whose the port is then.
+	// Broker says that the port is the broker's: it hands over this agent's
+	// connections, or it is there and no agent is.
 	Broker bool
 	// Listening is peer.Listening.
 	Listening func(port uint16) ([]peer.Listener, error)
@@ -60,6 +60,8 @@ func (c PortCheck) look(context.Context) []doctor.Finding {
 	switch {
 	case len(found) == 0:
 		findings = append(findings, doctor.Finding{Code: doctor.PortFree, Seen: fmt.Sprintf("Nothing listens on port %d.", c.Port)})
+	case len(missing) == 0 && c.Broker && c.Agent == 0:
+		findings = append(findings, doctor.Finding{Code: doctor.PortBroker, Seen: fmt.Sprintf("The machine service listens on port %d.", c.Port)})
 	case len(missing) == 0 && c.Broker:
 		findings = append(findings, doctor.Finding{Code: doctor.PortBroker, Seen: fmt.Sprintf("The machine service listens on port %d, and the agent (process %d) gets its connections from it.", c.Port, c.Agent)})
 	case len(missing) == 0:

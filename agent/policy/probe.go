@@ -35,7 +35,10 @@ func (c PlacesCheck) look() []doctor.Finding {
 		rights, _ := p.Rights(url)
 		findings = append(findings, doctor.Finding{Code: doctor.OriginListed, Seen: fmt.Sprintf("%s may %s.", url, strings.Join(rights, ", "))})
 	}
-	if len(p.Origins()) == 0 {
+	switch {
+	case p.AskOrigins():
+		findings = append(findings, doctor.Finding{Code: doctor.OriginsAsked, Seen: "origins.ask is on."})
+	case len(p.Origins()) == 0:
 		findings = append(findings, doctor.Finding{Code: doctor.NoOrigin, Seen: "The policy lists no origin."})
 	}
 	return findings

@@ -118,11 +118,12 @@ func Run(ctx context.Context, c Config) error {
 	if c.Prompter == nil {
 		c.Prompter = server
 	}
+	prompter := c.Prompter
 	if c.Desktop != nil {
-		c.Prompter = desktop.Prompter{Prompter: c.Prompter, Look: c.Desktop, Log: c.Log}
+		prompter = desktop.Prompter{Prompter: prompter, Look: c.Desktop, Log: c.Log}
 	}
 	service := signin.New(signin.Config{
-		Cards: cards, Prompter: c.Prompter, Rules: c.Policy, Tokens: token.New(releases + c.Version), Audit: c.Audit, Log: c.Log,
+		Cards: cards, Prompter: prompter, Rules: c.Policy, Tokens: token.New(releases + c.Version), Audit: c.Audit, Log: c.Log,
 		Choices: c.Choices,
 	})
 	origins := approvals.New(approvals.Config{Rules: c.Policy, File: c.Approvals, Asker: asker(c), Audit: c.Audit, Log: c.Log})

@@ -21,6 +21,7 @@ import (
 
 	"github.com/cardea-agent/cardea/agent/approvals"
 	"github.com/cardea-agent/cardea/agent/audit"
+	"github.com/cardea-agent/cardea/agent/desktop"
 	"github.com/cardea-agent/cardea/agent/loopback"
 	"github.com/cardea-agent/cardea/agent/policy"
 	"github.com/cardea-agent/cardea/agent/prompt"
@@ -168,6 +169,8 @@ func (w *ward) start() {
 		Driver: w.driver, Policy: p, Audit: audit.New(w.journal), Version: "1.2.3", Listeners: listeners, PromptPath: w.socket,
 		Approvals: approvals.Open(w.answers),
 		Log:       slog.New(slog.NewTextHandler(w.journal, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		// As the program has it: unlocked.
+		Desktop: func(context.Context) (desktop.Session, error) { return desktop.Session{Kind: desktop.AtScreen}, nil },
 	}
 	if w.change != nil {
 		w.change(&c)

@@ -105,7 +105,7 @@ var help = {
   originRefused: {
     by: "client",
     means: "Something answers on the agent's port, and refused the connection: most often the page's origin is not on the list of allowed origins. Too many connections and a stopping agent look the same to a page, and so does another program on the port.",
-    fix: "The administrator adds the exact origin to the policy. Where the policy lets users decide, the user answers Cardea's question with Yes and clicks again."
+    fix: "The administrator adds the exact origin to the policy. Where the policy lets users decide, the user answers Cardea's question with Allow and clicks again."
   },
   pinBlocked: {
     by: "agent",
