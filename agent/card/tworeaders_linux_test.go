@@ -101,9 +101,9 @@ func TestThroughAModuleCardsThatSwapReadersWhileThePINIsTypedAreToldApart(t *tes
 	c.first.Remove()
 	c.second.Remove()
 	<-a.Closed
-	c.first.Insert(c.theirs)
-	c.second.Insert(c.ours)
+	c.second.Insert(c.ours) // the other one alone would be told to be of the wrong issuer
 	b := c.asked()
+	c.first.Insert(c.theirs)
 	if b.About.Holder != "Anna" || b.About.Reader != pcscdtest.Shared(t).Readers[1].Name {
 		t.Fatalf("asked %+v", b.About)
 	}
