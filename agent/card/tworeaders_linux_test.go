@@ -98,10 +98,11 @@ func TestThroughAModuleCardsThatSwapReadersWhileThePINIsTypedAreToldApart(t *tes
 	c.put(c.ours, c.theirs)
 	c.signIn()
 	a := c.asked()
+	c.second.Remove() // the other one alone would be told to be of the wrong issuer
+	c.until("the second reader is empty", func(s signin.Snapshot) bool { return s.Readers[1].Status == signin.NoCard })
 	c.first.Remove()
-	c.second.Remove()
 	<-a.Closed
-	c.second.Insert(c.ours) // the other one alone would be told to be of the wrong issuer
+	c.second.Insert(c.ours)
 	b := c.asked()
 	c.first.Insert(c.theirs)
 	if b.About.Holder != "Anna" || b.About.Reader != pcscdtest.Shared(t).Readers[1].Name {
