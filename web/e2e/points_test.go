@@ -137,6 +137,7 @@ var points = []point{
 		reach: func(f *trial) {
 			f.desk.insert(f.t, 1, f.newCard("Sam Other"))
 			f.ready()
+			f.knowsCards(2)
 			f.press("signin")
 			f.askedPIN()
 			f.reads("progress", "choose your card in it.")

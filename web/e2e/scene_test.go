@@ -112,6 +112,23 @@ func (s *scene) insertCard(holder string, changes ...func(*virtual.Profile)) *vi
 	return card
 }
 
+// knowsCards waits until the agent has read n cards: the page says that one is
+// ready when the first is.
+func (s *scene) knowsCards(n int) {
+	s.t.Helper()
+	until(s.t, fmt.Sprintf("the agent knows %d cards", n), func() bool {
+		return get[int](s.page, `(async () => {
+			const { connect } = await import("/assets/cardea.js");
+			const own = await connect({ port: Number(document.body.dataset.agentPort), reconnect: false });
+			try {
+				return (await own.status()).readers.filter((reader) => reader.card?.known).length;
+			} finally {
+				own.close();
+			}
+		})()`) == n
+	}, s.show)
+}
+
 // newCard makes a card and registers it to an account of its holder.
 func (s *scene) newCard(holder string, changes ...func(*virtual.Profile)) *virtual.Card {
 	s.t.Helper()

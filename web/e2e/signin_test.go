@@ -148,7 +148,7 @@ func TestAPersonChoosesOneOfTwoCards(t *testing.T) {
 		s := newScene(t, b)
 		s.insertCard("Robin Example")
 		s.desk.insert(t, 1, s.newCard("Sam Other"))
-		s.reads("status", "Your card is ready.")
+		s.knowsCards(2)
 		s.press("signin")
 		s.reads("progress", "choose your card in it.")
 		s.askedPIN()
