@@ -13,6 +13,7 @@ import (
 	"github.com/cardea-agent/cardea/agent/signin"
 	"github.com/cardea-agent/cardea/pcsc/apdu"
 	"github.com/cardea-agent/cardea/pcsc/virtual"
+	"github.com/cardea-agent/cardea/web/portal/texts"
 )
 
 // addFiles chooses files, as from the browser's own window.
@@ -70,7 +71,7 @@ func (g gallery) asksToSign() {
 
 func TestDocumentsAreSignedStoppedAndSignedAgain(t *testing.T) {
 	needBrowser(t)
-	g := gallery{visit: openVisit(t, nil), t: t, folder: pictures(t)}
+	g := gallery{visit: openVisit(t, nil), t: t, folder: pictures(t), words: texts.All()[texts.English], axe: readAxe(t)}
 	card := g.bench.cards[0].Card
 	g.bench.insert(0)
 	g.see(chromedp.Navigate(g.origin+"/"), shown(`#status[data-state="ready"]`), click("#signin"))
@@ -121,7 +122,7 @@ func TestDocumentsAreSignedStoppedAndSignedAgain(t *testing.T) {
 
 func TestACardThatCannotSignDocumentsIsTold(t *testing.T) {
 	needBrowser(t)
-	g := gallery{visit: openVisit(t, nil), t: t, folder: pictures(t)}
+	g := gallery{visit: openVisit(t, nil), t: t, folder: pictures(t), words: texts.All()[texts.English], axe: readAxe(t)}
 	g.see(
 		chromedp.Navigate(g.origin+"/?then=/documents"), shown("#signin-password"),
 		chromedp.SendKeys(chromedp.CSS("#email"), people[0].email), chromedp.SendKeys(chromedp.CSS("#password"), demoPassword),
