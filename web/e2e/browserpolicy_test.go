@@ -132,7 +132,7 @@ func TestBrowserPolicyFreesThePageInChromiumUntilItIsTakenBack(t *testing.T) {
 			t.Fatalf("it says %s", out)
 		}
 		m.permissionIs("granted")
-		m.signIn()
+		m.signInUnseen()
 		m.keep("browser-policy-2-free")
 
 		before := m.file("etc/chromium")

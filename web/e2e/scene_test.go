@@ -148,6 +148,13 @@ func (s *scene) unregistered(holder string, changes ...func(*virtual.Profile)) *
 func (s *scene) signIn() {
 	s.t.Helper()
 	s.reads("status", "Your card is ready.")
+	s.signInUnseen()
+}
+
+// signInUnseen is signIn on a page that a browser has kept from the agent: it
+// learns of the card with the click.
+func (s *scene) signInUnseen() {
+	s.t.Helper()
 	s.press("signin")
 	s.askedPIN()
 	s.typePIN(s.desk.canary)
