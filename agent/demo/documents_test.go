@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,7 +104,9 @@ func (g gallery) choosesDocuments() {
 	g.t.Helper()
 	g.state("documents-none-chosen", click("#sign"), shown(`#error[data-code="nothingChosen"]`))
 	g.state("documents-read", chromedp.Reload(), shown(present), click("#documents-here li:first-child summary"), shown("#documents-here pre"))
-	g.state("documents-chosen", tick(1), tick(2), addFiles(ownFile), says("sign", g.word("documents.sign", "count", 3)), says("chosen", ownFile))
+	names := strings.Join([]string{g.word("documents.sample.discharge-letter"), g.word("documents.sample.prescription"), ownFile}, ", ")
+	g.state("documents-chosen", tick(1), tick(2), addFiles(ownFile), says("sign", g.word("documents.sign", "count", 3)),
+		says("chosen", g.word("documents.chosen", "count", 3, "names", names)))
 }
 
 // losesTheCard in the middle, and signs what is left.

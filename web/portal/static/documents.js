@@ -84,11 +84,12 @@ const chosen = () => all.filter(({ box }) => box.checked);
 function showChosen() {
   const batch = chosen();
   const names = batch.slice(0, 10).map(({ name }) => name);
-  const list = new Intl.ListFormat(document.documentElement.lang, { type: "conjunction" });
   const rest = batch.length - names.length;
-  const text = list.format(rest > 0 ? [...names, t("documents.others", { count: rest })] : names);
+  if (rest > 0) {
+    names.push(t("documents.others", { count: rest }));
+  }
   const any = batch.length > 0;
-  element("chosen").textContent = any ? t("documents.chosen", { count: batch.length, names: text }) : t("documents.noneChosen");
+  element("chosen").textContent = any ? t("documents.chosen", { count: batch.length, names: names.join(", ") }) : t("documents.noneChosen");
   button.textContent = any ? t("documents.sign", { count: batch.length }) : t("documents.signNone");
 }
 
