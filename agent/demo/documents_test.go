@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,7 +33,10 @@ func addFiles(names ...string) chromedp.Action[chromedp.Void] {
 	})
 }
 
-// tick chooses all documents of the site.
+// ownFile is one of the person's own.
+const ownFile = "Ward round 27 November.pdf"
+
+// tick chooses the n-th document.
 func tick(n int) chromedp.Action[chromedp.Void] {
 	return click(chromedp.CSS("#documents-here li:nth-child(" + strconv.Itoa(n) + ") label"))
 }
@@ -69,74 +73,105 @@ func (g gallery) asksToSign() {
 	}
 }
 
-func TestDocumentsAreSignedStoppedAndSignedAgain(t *testing.T) {
-	needBrowser(t)
-	g := gallery{visit: openVisit(t, nil), t: t, folder: pictures(t), words: texts.All()[texts.English], axe: readAxe(t)}
-	card := g.bench.cards[0].Card
-	g.bench.insert(0)
-	g.see(chromedp.Navigate(g.origin+"/"), shown(`#status[data-state="ready"]`), click("#signin"))
-	if err := g.askedTo(signin.ToSignIn); err != nil {
-		t.Fatal(err)
+// eachLanguage runs a test with a gallery of a person who types the right PIN.
+func eachLanguage(t *testing.T, test func(g gallery)) {
+	for _, l := range texts.Languages {
+		t.Run(l.Name(), func(t *testing.T) {
+			needBrowser(t)
+			test(galleryOf(t, openVisit(t, nil), l))
+		})
 	}
-	g.see(shown(open))
-	g.openDocuments()
-	g.state("documents-none-chosen", click("#sign"), shown(`#error[data-code="nothingChosen"]`))
-	g.state("documents-chosen", tick(1), tick(2), addFiles("Ward round 27 November.pdf"), says("chosen", "3 documents will be signed"))
+}
 
+func TestDocumentsAreSignedStoppedAndSignedAgain(t *testing.T) {
+	eachLanguage(t, func(g gallery) {
+		g.bench.insert(0)
+		g.see(shown(`#status[data-state="ready"]`), click("#signin"))
+		if err := g.askedTo(signin.ToSignIn); err != nil {
+			g.t.Fatal(err)
+		}
+		g.see(shown(open))
+		g.openDocuments()
+		g.choosesDocuments()
+		g.losesTheCard()
+		g.stopsABatch()
+		g.state("documents-earlier", chromedp.Navigate(g.origin+"/documents?before=1"), shown(present), shown("#latest"), says("kept", g.word("documents.noneEarlier")))
+	})
+}
+
+// choosesDocuments ends when three are chosen.
+func (g gallery) choosesDocuments() {
+	g.t.Helper()
+	g.state("documents-none-chosen", click("#sign"), shown(`#error[data-code="nothingChosen"]`))
+	g.state("documents-read", chromedp.Reload(), shown(present), click("#documents-here li:first-child summary"), shown("#documents-here pre"))
+	names := strings.Join([]string{g.word("documents.sample.discharge-letter"), g.word("documents.sample.prescription"), ownFile}, ", ")
+	g.state("documents-chosen", tick(1), tick(2), addFiles(ownFile), says("sign", g.word("documents.sign", "count", 3)),
+		says("chosen", g.word("documents.chosen", "count", 3, "names", names)))
+}
+
+// losesTheCard in the middle, and signs what is left.
+func (g gallery) losesTheCard() {
+	g.t.Helper()
+	card := g.bench.cards[0].Card
 	holdAt(card, 3)
 	g.see(click("#sign"))
 	g.asksToSign()
-	g.state("documents-signing", shown(`#progress[data-phase="signing"]`), says("of", "2 of 3 signed"))
+	g.state("documents-signing", shown(`#progress[data-phase="signing"]`), says("of", g.word("documents.of", "done", 2, "total", 3)))
 	if err := g.complaints.err(); err != nil {
-		t.Error(err)
+		g.t.Error(err)
 	}
-	g.bench.remove() // from here on a locked page may be refused something, which the browser writes down
-	g.see(shown(covered))
-	card.Script()
-	g.bench.insert(0)
-	if err := g.askedTo(signin.ToResume); err != nil {
-		t.Fatal(err)
+	g.pullsAndResumes(card)
+	g.state("documents-card-pulled", shown(`#error[data-code="cardRemoved"]`), says("outcome", g.word("documents.someSigned", "signed", 2, "of", 3)),
+		shown(`.state[data-state="kept"]`), shown(`.state[data-state="failed"]`), says("kept", g.word("documents.sample.prescription")))
+	if has := focusedID(g.t, g.site); has != "error" {
+		g.t.Errorf("after the lock #%s has the focus, not what went wrong", has)
 	}
-	g.state("documents-card-pulled", shown(`#error[data-code="cardRemoved"]`), says("outcome", "2 of 3 documents signed"),
-		shown(`.state[data-state="kept"]`), shown(`.state[data-state="failed"]`), says("kept", "Prescription"))
-
-	g.see(says("sign", "Sign 1 document"), click("#sign"))
+	g.see(says("sign", g.word("documents.sign", "count", 1)), click("#sign"))
 	g.asksToSign()
-	g.state("documents-signed", shown(`#outcome[data-finding="met"]`), says("kept", "Ward round 27 November.pdf"), click("#kept details summary"))
+	g.state("documents-signed", shown(`#outcome[data-finding="met"]`), says("kept", ownFile), click("#kept details summary"))
+}
 
+func (g gallery) stopsABatch() {
+	g.t.Helper()
+	card := g.bench.cards[0].Card
 	g.see(tick(1), tick(2), tick(3))
 	holdAt(card, 2)
 	g.see(click("#sign"))
 	g.asksToSign()
-	g.see(shown(`#progress[data-phase="signing"]`), says("of", "1 of 3 signed"), click("#cancel"))
+	g.see(shown(`#progress[data-phase="signing"]`), says("of", g.word("documents.of", "done", 1, "total", 3)), click("#cancel"))
 	g.state("documents-stopping", shown(`#progress[data-phase="stopping"]`))
+	g.pullsAndResumes(card)
+	g.state("documents-stopped", says("outcome", g.word("documents.someSigned", "signed", 1, "of", 3)), hidden("#error"),
+		says("sign", g.word("documents.sign", "count", 2)))
+}
+
+// pullsAndResumes takes the card out and puts it back. From then on a locked page may
+// be refused something, which the browser writes down.
+func (g gallery) pullsAndResumes(card *virtual.Card) {
+	g.t.Helper()
 	g.bench.remove()
 	g.see(shown(covered))
 	card.Script()
 	g.bench.insert(0)
 	if err := g.askedTo(signin.ToResume); err != nil {
-		t.Fatal(err)
+		g.t.Fatal(err)
 	}
-	g.state("documents-stopped", says("outcome", "1 of 3 documents signed"), hidden("#error"), says("sign", "Sign 2 documents"))
+	g.see(shown(present))
 }
 
 func TestACardThatCannotSignDocumentsIsTold(t *testing.T) {
-	needBrowser(t)
-	g := gallery{visit: openVisit(t, nil), t: t, folder: pictures(t), words: texts.All()[texts.English], axe: readAxe(t)}
-	g.see(
-		chromedp.Navigate(g.origin+"/?then=/documents"), shown("#signin-password"),
-		chromedp.SendKeys(chromedp.CSS("#email"), people[0].email), chromedp.SendKeys(chromedp.CSS("#password"), demoPassword),
-		click("#signin-password"), shown("#sign"))
-	g.bench.insert(3) // which has expired
-	g.state("documents-expired", tick(1), click("#sign"), shown(`#error[data-code="noUsableCertificate"]`), says("error", "certificate on the card that can sign documents"))
-	g.bench.insert(2) // which is not registered
-	g.see(click("#sign"))
-	if err := g.askedTo(signin.ToShowCertificate); err != nil {
-		t.Fatal(err)
-	}
-	g.state("documents-not-registered", shown(`#error[data-code="cardNotRegistered"]`), says("error", "Register it under"), hidden("#outcome"))
-	if len(g.asked) > 0 {
-		t.Error("a PIN was asked for in vain")
-	}
-	g.state("documents-welsh", click(`button[name="language"]`), shown(`html[lang="cy-GB"] #sign-heading`), tick(2), says("chosen", "Bydd 1 ddogfen"))
+	eachLanguage(t, func(g gallery) {
+		g.signInByPassword(people[0].email, demoPassword, "/?then=/documents", "#sign")
+		g.bench.insert(3) // which has expired
+		g.state("documents-expired", tick(1), click("#sign"), shown(`#error[data-code="noUsableCertificate"]`), says("error", g.word("documents.error.noUsableCertificate")))
+		g.bench.insert(2) // which is not registered
+		g.see(click("#sign"))
+		if err := g.askedTo(signin.ToShowCertificate); err != nil {
+			g.t.Fatal(err)
+		}
+		g.state("documents-not-registered", shown(`#error[data-code="cardNotRegistered"]`), says("error", g.word("documents.refusedTry.cardNotRegistered")), hidden("#outcome"))
+		if len(g.asked) > 0 {
+			g.t.Error("a PIN was asked for in vain")
+		}
+	})
 }

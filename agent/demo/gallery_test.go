@@ -75,9 +75,15 @@ func newGallery(t *testing.T, language texts.Language) gallery {
 	t.Helper()
 	needBrowser(t)
 	person := slowPerson{answers: make(chan string)}
-	g := gallery{
-		visit: openVisit(t, person), t: t, person: person, folder: pictures(t), words: texts.All()[language], axe: readAxe(t),
-	}
+	g := galleryOf(t, openVisit(t, person), language)
+	g.person = person
+	return g
+}
+
+// galleryOf is a gallery of a browser that is there.
+func galleryOf(t *testing.T, v *visit, language texts.Language) gallery {
+	t.Helper()
+	g := gallery{visit: v, t: t, folder: pictures(t), words: texts.All()[language], axe: readAxe(t)}
 	g.see(chromedp.Navigate(g.origin+"/"), shown("#signin"))
 	if language != texts.English {
 		g.see(click(chromedp.CSS(fmt.Sprintf(`button[value=%q]`, language))), shown(chromedp.CSS(fmt.Sprintf(`html[data-language=%q] #signin`, language))))

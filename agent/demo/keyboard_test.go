@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -24,7 +25,9 @@ const reachable = `(() => {
 
 // focused is what has the focus, and whether that can be seen.
 const focused = `(() => {
-	const e = document.activeElement, style = getComputedStyle(e), box = e.getBoundingClientRect();
+	const e = document.activeElement;
+	const drawn = getComputedStyle(e).opacity === "0" ? e.labels[0] : e; // a field that nobody sees has a label that stands in for it
+	const style = getComputedStyle(drawn), box = drawn.getBoundingClientRect();
 	return JSON.stringify({
 		reach: e.dataset.reach ?? "",
 		what: e.outerHTML.slice(0, 120),
@@ -92,6 +95,7 @@ func TestEveryPageIsUsedWithTheKeyboardAlone(t *testing.T) {
 		w.tabsThrough(path)
 	}
 	w.signInAs(1)
+	w.signs("#prescription") // so that there is something on the page of documents
 	for _, p := range halfFilled {
 		w.see(chromedp.Navigate(w.origin+p.path), shown(present))
 		if p.open != "" {
@@ -102,6 +106,18 @@ func TestEveryPageIsUsedWithTheKeyboardAlone(t *testing.T) {
 	w.bench.remove()
 	w.see(shown(covered))
 	w.tabsThrough("the lock")
+}
+
+// signs signs a document of the site's.
+func (w *ward) signs(box chromedp.CSS) {
+	w.t.Helper()
+	w.see(chromedp.Navigate(w.origin+"/documents"), shown(present), click(box), click("#sign"))
+	for _, purpose := range []signin.Purpose{signin.ToShowCertificate, signin.ToSign} {
+		if err := w.askedTo(purpose); err != nil {
+			w.t.Fatalf("%v%s", err, w.evidence())
+		}
+	}
+	w.see(shown("#kept li"))
 }
 
 // From the sign-in page to a registered card, and out of a locked page, no
@@ -144,9 +160,15 @@ func TestTheKeyboardAloneRegistersACardAndUnlocks(t *testing.T) {
 
 func (w *ward) focusedID() string {
 	w.t.Helper()
-	id, err := chromedp.Run(w.visit.site, chromedp.Evaluate[string]("document.activeElement.id"))
+	return focusedID(w.t, w.visit.site)
+}
+
+// focusedID is what has the focus on a page.
+func focusedID(t *testing.T, page context.Context) string {
+	t.Helper()
+	id, err := chromedp.Run(page, chromedp.Evaluate[string]("document.activeElement.id"))
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return id
 }

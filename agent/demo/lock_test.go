@@ -29,12 +29,18 @@ func (w *ward) signInAs(card int) {
 // The pages behind the sign-in, and what a person has half filled in on each.
 // Bryn has them all: his card is the second that was registered.
 var halfFilled = []struct {
-	path  string
-	open  chromedp.CSS // what is clicked on first, if anything
-	typed map[chromedp.CSS]string
+	path   string
+	open   chromedp.CSS // what is clicked on first, if anything
+	typed  map[chromedp.CSS]string
+	ticked []chromedp.CSS
+	file   string // of the person's own
 }{
 	{path: "/home", typed: map[chromedp.CSS]string{"#note": note}},
 	{path: "/notes", typed: map[chromedp.CSS]string{"#note": note}},
+	{
+		path: "/documents", open: "#documents-here li:first-child summary", file: "Ward round.pdf",
+		ticked: []chromedp.CSS{"#discharge-letter", "#referral"},
+	},
 	{path: "/cards"},
 	{path: "/cards/2", typed: map[chromedp.CSS]string{"#name": " for the ward"}},
 	{path: "/confirm?then=/cards", typed: map[chromedp.CSS]string{"#password": "half of a pass"}},
@@ -63,6 +69,14 @@ func TestEveryPageLocksWithinASecondAndKeepsWhatWasTyped(t *testing.T) {
 		for field, text := range p.typed {
 			w.see(shown(field), types(field, text))
 		}
+		kept := slices.Clone(p.ticked)
+		for _, box := range p.ticked {
+			w.see(click(box))
+		}
+		if p.file != "" {
+			w.see(addFiles(p.file))
+			kept = append(kept, "#documents-here li:last-child input")
+		}
 		at := time.Now()
 		w.bench.remove()
 		w.see(shown(covered))
@@ -74,6 +88,12 @@ func TestEveryPageLocksWithinASecondAndKeepsWhatWasTyped(t *testing.T) {
 		w.see(hidden("#locked"), shown(present))
 		for field, text := range p.typed {
 			w.see(holds(field, text))
+		}
+		for _, box := range kept {
+			w.see(shown(box + ":checked"))
+		}
+		if p.file != "" {
+			w.see(reads("#chosen", p.file))
 		}
 	}
 	slices.Sort(took)
@@ -116,7 +136,7 @@ func (p watched) Open(ctx context.Context, about signin.About) (signin.Dialog, e
 // Whoever takes the card out while a page waits for its PIN wants the page
 // locked, and back: what the page had asked for is given up.
 func TestACardThatIsTakenOutWhileAPageWaitsForItLocksThatPage(t *testing.T) {
-	for path, button := range map[string]chromedp.CSS{"/confirm?then=/cards": "#confirm", "/register": "#register-card"} {
+	for path, button := range map[string]chromedp.CSS{"/confirm?then=/cards": "#confirm", "/register": "#register-card", "/documents": "#sign"} {
 		t.Run(path, func(t *testing.T) {
 			needBrowser(t)
 			person := watched{make(chan signin.About, 16), slowPerson{make(chan string)}}
@@ -129,10 +149,16 @@ func TestACardThatIsTakenOutWhileAPageWaitsForItLocksThatPage(t *testing.T) {
 			if path == "/register" {
 				w.see(click("#choose"), shown("#register-card"), shown(present))
 			}
-			w.see(click(button), shown(`#progress[data-phase="waitingForPIN"]`))
-			if err := w.askedTo(signin.ToSignIn); err != nil {
-				t.Fatal(err)
+			purpose := signin.ToSignIn
+			if path == "/documents" {
+				w.see(click("#prescription"))
+				purpose = signin.ToSign
 			}
+			w.see(click(button), shown(`#progress[data-phase="waitingForPIN"]`))
+			if purpose == signin.ToSign {
+				w.askedFor(signin.ToShowCertificate)
+			}
+			w.askedFor(purpose)
 			w.bench.remove()
 			w.see(shown(covered))
 			w.bench.insert(0)
@@ -141,15 +167,24 @@ func TestACardThatIsTakenOutWhileAPageWaitsForItLocksThatPage(t *testing.T) {
 			if len(person.asked) > 0 {
 				t.Errorf("another window is open: %+v", <-person.asked)
 			}
+			if path == "/documents" {
+				w.see(shown("#prescription:checked"), reads("#outcome", "Nothing was signed."))
+			}
 		})
+	}
+}
+
+// askedFor waits for a window.
+func (w *ward) askedFor(purpose signin.Purpose) {
+	w.t.Helper()
+	if err := w.askedTo(purpose); err != nil {
+		w.t.Fatal(err)
 	}
 }
 
 // answers waits for a window and types the PIN into it.
 func (w *ward) answers(person watched, purpose signin.Purpose) {
 	w.t.Helper()
-	if err := w.askedTo(purpose); err != nil {
-		w.t.Fatal(err)
-	}
+	w.askedFor(purpose)
 	person.answers <- virtual.DefaultPIN
 }

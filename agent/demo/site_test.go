@@ -99,7 +99,9 @@ func (w *ward) startAgent(rules string) (stop func()) {
 	return stop
 }
 
-func (w *ward) allowed() string { return "[[origin]]\nurl = \"" + w.origin + "\"\n" }
+func (w *ward) allowed() string {
+	return "[[origin]]\nurl = \"" + w.origin + "\"\nrights = [\"authenticate\", \"sign\"]\n"
+}
 
 // see does something in the page.
 func (w *ward) see(actions ...chromedp.Action[chromedp.Void]) {

@@ -30,7 +30,7 @@ func (s *scene) openDocuments() {
 	for _, id := range samples {
 		s.press(id)
 	}
-	s.reads("chosen", "3 documents will be signed: Discharge letter, Prescription and Referral.")
+	s.reads("chosen", "3 documents will be signed: Discharge letter, Prescription, Referral.")
 }
 
 // addFiles chooses n files, as the browser's own window would.

@@ -43,6 +43,7 @@ type sample struct {
 	Kind  string
 	Name  string // of its file
 	Title string
+	Text  string
 	Size  int64
 }
 
@@ -58,7 +59,8 @@ func samples(t texts.Texts) []sample {
 	var all []sample
 	for _, kind := range sampleKinds {
 		name := kind + "." + string(t.Language) + ".txt"
-		all = append(all, sample{kind, name, word(t, "documents.sample."+kind), int64(len(must(readSample(name))))})
+		text := must(readSample(name))
+		all = append(all, sample{kind, name, word(t, "documents.sample."+kind), string(text), int64(len(text))})
 	}
 	return all
 }
@@ -90,7 +92,8 @@ func signatureID(text string) store.SignatureID {
 	return store.SignatureID(id)
 }
 
-// sample shows a document to read, and gives the page the bytes to be signed.
+// sample gives the page the bytes to be signed. People read the document on the
+// page itself, which locks: another tab would not.
 func (p *portal) sample(w http.ResponseWriter, r *http.Request) {
 	v, err := p.begin(r)
 	if err == nil && !v.SignedIn {

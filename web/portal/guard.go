@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/cardea-agent/cardea/web/portal/texts"
 )
 
 // Guard lets through to next only requests that name the origin's own host and
@@ -23,10 +25,12 @@ func Guard(origin string, agentPort int, next http.Handler) http.Handler {
 	if err != nil || u.Host == "" {
 		panic(fmt.Sprintf("portal: %q is not an origin", origin))
 	}
+	otherName := denial(origin, "guard.otherName", http.StatusMisdirectedRequest)
 	protection := http.NewCrossOriginProtection()
 	if err := protection.AddTrustedOrigin(origin); err != nil {
 		panic(fmt.Sprintf("portal: %v", err))
 	}
+	protection.SetDenyHandler(denial(origin, "guard.otherSite", http.StatusForbidden))
 	// The client library dials this address alone. A policy cannot name an IPv6
 	// address (CSP level 3, section 2.3.1).
 	agent := fmt.Sprintf("ws://127.0.0.1:%d http://127.0.0.1:%[1]d", agentPort)
@@ -50,11 +54,23 @@ func Guard(origin string, agentPort int, next http.Handler) http.Handler {
 			w.Header().Add(name, value)
 		}
 		if r.Host != u.Host {
-			http.Error(w, "this server has another name", http.StatusMisdirectedRequest)
+			otherName(w, r)
 			return
 		}
 		guarded.ServeHTTP(w, r)
 	})
+}
+
+// denial says in a sentence why a request is not let through, in the language
+// that the browser asks for: no cookie comes with such a request. A whole page
+// would tell a stranger's script more, and could not load its style.
+func denial(origin, key string, status int) http.HandlerFunc {
+	all := texts.All()
+	return func(w http.ResponseWriter, r *http.Request) {
+		t := all[texts.Match(r.Header.Get("Accept-Language"))]
+		w.Header().Set("Content-Language", string(t.Language))
+		http.Error(w, word(t, key, "origin", origin), status)
+	}
 }
 
 // The rate of requests that change something or cost something, for one network

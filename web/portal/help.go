@@ -153,8 +153,8 @@ func (p *portal) adviseSite(name string, t texts.Texts) (advice, bool) {
 }
 
 // word is a text that tests know to be there.
-func word(t texts.Texts, key string) string {
-	text, err := t.T(key)
+func word(t texts.Texts, key string, values ...any) string {
+	text, err := t.T(key, values...)
 	if err != nil {
 		return key
 	}

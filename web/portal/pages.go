@@ -151,7 +151,7 @@ func (p *portal) fail(w http.ResponseWriter, r *http.Request, v *visit, err erro
 	a, _ := p.adviseSite(string(c), v.Texts)
 	if shown := p.write(w, statusOf(err), view{visit: v, Page: "help-code", Path: "/home", Data: a}); shown != nil {
 		p.Log.Error("a page cannot be written", "page", "help-code", "reason", shown)
-		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+		http.Error(w, word(v.Texts, "refused.internal"), http.StatusInternalServerError)
 	}
 }
 

@@ -214,6 +214,24 @@ func TestOtherSitesAndOtherNamesAreRefused(t *testing.T) {
 	}
 }
 
+func TestWhoeverIsRefusedAtTheDoorReadsWhyInTheirLanguage(t *testing.T) {
+	s := newSite(t)
+	for language, wants := range map[string][2]string{
+		"en-GB": {"This site has another address: ", "This request came from another site"},
+		"cy":    {"Mae gan y wefan hon gyfeiriad arall: ", "Daeth y cais hwn o wefan arall"},
+	} {
+		tag, _, _ := strings.Cut(language, "-")
+		named, text := s.do("GET", "/", "", "Host", "127.0.0.1", "Accept-Language", language)
+		if named.StatusCode != http.StatusMisdirectedRequest || named.Header.Get("Content-Language") != tag || strings.TrimSpace(text) != wants[0]+s.server.URL {
+			t.Errorf("%s, under another name: %d %s", language, named.StatusCode, text)
+		}
+		sent, text := s.do("POST", "/sign-in", "", "Origin", "https://evil.example", "Accept-Language", language)
+		if sent.StatusCode != http.StatusForbidden || sent.Header.Get("Content-Language") != tag || !strings.HasPrefix(text, wants[1]) || !strings.Contains(text, s.server.URL) {
+			t.Errorf("%s, from another site: %d %s", language, sent.StatusCode, text)
+		}
+	}
+}
+
 func TestEveryAnswerKeepsThePageToItself(t *testing.T) {
 	s := newSite(t)
 	for _, path := range []string{"/", "/home", "/assets/portal.js", "/nothing"} {

@@ -19,6 +19,7 @@ for (const row of element("documents-here").children) {
 element("files").addEventListener("change", ({ target }) => { addFiles([...target.files]); target.value = ""; });
 button.addEventListener("click", sign);
 cancel.addEventListener("click", stop);
+document.addEventListener("covered", giveUp);
 element("resend").addEventListener("click", () => finish(send));
 addEventListener("beforeunload", (event) => { if (unsent.length > 0 && shows()) { event.preventDefault(); } });
 // A page that comes back out of the browser's memory is not at work any more.
@@ -83,11 +84,12 @@ const chosen = () => all.filter(({ box }) => box.checked);
 function showChosen() {
   const batch = chosen();
   const names = batch.slice(0, 10).map(({ name }) => name);
-  const list = new Intl.ListFormat(document.documentElement.lang, { type: "conjunction" });
   const rest = batch.length - names.length;
-  const text = list.format(rest > 0 ? [...names, t("documents.others", { count: rest })] : names);
+  if (rest > 0) {
+    names.push(t("documents.others", { count: rest }));
+  }
   const any = batch.length > 0;
-  element("chosen").textContent = any ? t("documents.chosen", { count: batch.length, names: text }) : t("documents.noneChosen");
+  element("chosen").textContent = any ? t("documents.chosen", { count: batch.length, names: names.join(", ") }) : t("documents.noneChosen");
   button.textContent = any ? t("documents.sign", { count: batch.length }) : t("documents.signNone");
 }
 
@@ -108,8 +110,12 @@ async function sign() {
     return;
   }
   const batch = chosen();
-  if (batch.length === 0 || batch.length > most) {
-    trouble(batch.length === 0 ? "nothingChosen" : "tooMany", { count: most });
+  if (batch.length === 0) {
+    trouble("nothingChosen");
+    return;
+  }
+  if (batch.length > most) {
+    trouble("tooMany", { count: most });
     return;
   }
   request = new AbortController();
@@ -119,6 +125,7 @@ async function sign() {
     try {
       await signBatch(batch, signal);
     } catch (error) {
+      await uncovered(); // what is said behind the lock is not heard
       batch.forEach((one) => setState(one));
       if (error.code !== "cancelled" || !signal.aborted) {
         throw error; // else the person knows: they did it here
@@ -185,7 +192,9 @@ async function signBatch(batch, signal) {
       setState(one, "waiting", t("documents.waiting"));
     }
     const items = batch.map(({ digest }, i) => ({ id: String(i + 1), digest }));
-    take(batch, await client.sign(shown.certificate, hash, items, options));
+    const result = await client.sign(shown.certificate, hash, items, options);
+    await uncovered();
+    take(batch, result);
   } finally {
     client.close();
   }
@@ -240,8 +249,15 @@ function errorOf(code) {
 function outcome(signed, of) {
   const line = element("outcome");
   line.dataset.finding = signed === of ? "met" : "missing";
-  line.textContent = signed === of ? t("documents.allSigned", { count: signed }) : t("documents.someSigned", { signed, of });
+  line.textContent = outcomeText(signed, of);
   line.hidden = false;
+}
+
+function outcomeText(signed, of) {
+  if (signed === of) {
+    return t("documents.allSigned", { count: signed });
+  }
+  return signed > 0 ? t("documents.someSigned", { signed, of }) : t("documents.noneSigned");
 }
 
 /** Has the site check and keep what was signed. A page that is locked waits. */
@@ -348,6 +364,13 @@ function stop() {
   cancel.hidden = true;
   button.focus();
   say(t("documents.stopping"), "stopping");
+}
+
+/** The card is wanted for the page first. A batch under way is the agent's to end: it tells what was signed. */
+function giveUp() {
+  if (element("progress").dataset.phase !== "signing") {
+    request?.abort();
+  }
 }
 
 function showPhase({ phase, triesLeft, done, total }, batch) {

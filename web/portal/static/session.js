@@ -157,7 +157,7 @@ function cover(why, { seconds }) {
   element("locked-heading").textContent = t(headings[why] ?? "locked.heading");
   element("locked-text").textContent = t(`locked.${why}`);
   if (why !== "returned") {
-    const time = seconds && new Date(Date.now() + seconds * 1000).toLocaleTimeString(document.documentElement.lang, { hour: "numeric", minute: "2-digit" });
+    const time = seconds && new Date(Date.now() + seconds * 1000).toLocaleTimeString([document.documentElement.lang, "en-GB"], { hour: "numeric", minute: "2-digit" });
     element("locked-until").textContent = servedLocked === "true" ? "" : t(time ? "locked.until" : "locked.kept", { time });
   }
   resume.hidden = why === "putBackSignOut";

@@ -132,3 +132,22 @@ func TestABrowsersLanguageIsMatched(t *testing.T) {
 		}
 	}
 }
+
+// ownWords are texts of one page that stand in for those that all pages share.
+var ownWords = regexp.MustCompile(`^documents\.((?:error|try|refused|refusedTry|progress)\..+)$`)
+
+func TestAPagesOwnWordsStandInForWordsThatAllShare(t *testing.T) {
+	english := All()[English]
+	found := 0
+	for _, key := range english.Keys() {
+		if own := ownWords.FindStringSubmatch(key); own != nil {
+			found++
+			if !english.Has(own[1]) {
+				t.Errorf("%q stands in for nothing", key)
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("%d texts stand in for others", found)
+	}
+}
