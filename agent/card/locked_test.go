@@ -17,6 +17,18 @@ func (d *desk) isGone(c signin.Card) bool {
 	}
 }
 
+// reads reports whether a card is being read, or was.
+func (d *desk) reads() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, p := range d.places {
+		if p.cancel != nil || p.card != nil {
+			return true
+		}
+	}
+	return false
+}
+
 func TestALockedDesktopForgetsTheCardAndKnowsItAgain(t *testing.T) {
 	d := newDesk(t)
 	anna := virtual.NewCard(d.ca, virtual.P256("Anna Example"))
@@ -55,6 +67,9 @@ func TestACardThatWasOutWhileTheDesktopWasLockedIsAnother(t *testing.T) {
 	d.until("the card is out", func(s signin.Snapshot) bool { return s.Readers[0].Again == 0 && !s.Readers[0].Pending })
 	d.slot.Insert(anna)
 	d.until("it is back", func(s signin.Snapshot) bool { return s.Readers[0].Pending })
+	if d.reads() {
+		t.Error("a card is read behind the lock")
+	}
 	d.SetLocked(false)
 	if after := d.card(signin.Ready); after.Insertion() == before.Insertion() {
 		t.Error("nobody noticed that the card was out")
@@ -86,7 +101,7 @@ func TestACardOfALockedDesktopIsNotReadBeforeItIsUnlocked(t *testing.T) {
 	d.until("it is noticed", func(s signin.Snapshot) bool {
 		return len(s.Readers) == 1 && s.Readers[0].Pending && s.Readers[0].Name != ""
 	})
-	if n := anna.Count(); n != 0 {
+	if n := anna.Count(); n != 0 || d.reads() {
 		t.Errorf("%d commands behind the lock", n)
 	}
 	d.SetLocked(true) // said twice

@@ -63,3 +63,18 @@ func TestTheGraceTimeRunsFromTheLockWhereItCountsAsRemoval(t *testing.T) {
 		b.attach(session, signin.SessionStanding{State: signin.SessionEnded, Why: signin.EndedByRemoval}).detach()
 	})
 }
+
+func TestALockInTheMiddleOfABatchLeavesWhatWasSignedAndSaysWhy(t *testing.T) {
+	run(t, func(b *bench) {
+		p, req := b.signs(10)
+		card := b.card
+		p.onProgress = func(g signin.Progress) {
+			if g.Done == 4 {
+				b.desktop.Set(true)
+				b.cards.Forget(card)
+			}
+		}
+		b.asked().Type("123456")
+		p.is(req, 4, signin.CodeSessionLocked)
+	})
+}
