@@ -14,9 +14,11 @@ func (m *Manager) SetLocked(locked bool) {
 	}
 	m.locked = locked
 	for _, p := range m.places {
-		if locked {
+		switch {
+		case p.card != nil && p.card.busy: // see freedLocked
+		case locked:
 			m.forgetLocked(p)
-		} else {
+		default:
 			m.lookLocked(p)
 		}
 	}
@@ -31,6 +33,24 @@ func (m *Manager) forgetLocked(p *place) {
 	}
 	m.emptyLocked(p)
 	p.again = number
+}
+
+// freedLocked forgets a card that was at work when the desktop was locked. Not
+// before: who works with it has the lock told as well, and first makes it forget
+// a PIN. That is not tried with a card that is gone.
+func (m *Manager) freedLocked(c *card) {
+	if p := m.places[c.reader]; m.locked && p != nil && p.card == c {
+		m.forgetLocked(p)
+	}
+}
+
+// hiddenLocked describes a place while the desktop is locked.
+func (p *place) hiddenLocked() signin.Reader {
+	r := signin.Reader{Name: p.reader.Name, Status: signin.NoCard, Pending: p.reader.Present, Again: p.again}
+	if p.card != nil {
+		r.Again = p.card.number
+	}
+	return r
 }
 
 // lookLocked begins to read what is in a place.

@@ -108,3 +108,29 @@ func TestACardOfALockedDesktopIsNotReadBeforeItIsUnlocked(t *testing.T) {
 	d.SetLocked(false)
 	d.card(signin.Ready)
 }
+
+func TestACardThatWorksWhenTheDesktopIsLockedFirstForgetsItsPIN(t *testing.T) {
+	d := newDesk(t)
+	anna := virtual.NewCard(d.ca, virtual.P256("Anna Example"))
+	d.slot.Insert(anna)
+	c := d.card(signin.Ready)
+	release, err := c.Acquire()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.SetLocked(true)
+	if s, _ := d.Snapshot(); s.Readers[0].Card != nil || s.Readers[0].Again != c.Insertion() || d.isGone(c) {
+		t.Errorf("while it works: %+v, gone: %v", s, d.isGone(c))
+	}
+	if _, _, err := d.sign(c, "123456", false); err != nil || anna.PINVerified() {
+		t.Errorf("%v, and it has the PIN: %v", err, anna.PINVerified())
+	}
+	release()
+	if _, err := c.Acquire(); !d.isGone(c) || signin.CodeOf(err) != signin.CodeCardRemoved {
+		t.Errorf("it is not forgotten after that: %v", err)
+	}
+	d.SetLocked(false)
+	if after := d.card(signin.Ready); after == c || after.Insertion() != c.Insertion() {
+		t.Error("it is not the same card read anew")
+	}
+}

@@ -169,7 +169,9 @@ func (m *Manager) publishLocked() {
 	s := signin.Snapshot{Revision: m.snapshot.Revision + 1, Locked: m.locked}
 	for _, p := range m.places {
 		r := p.describeLocked()
-		r.Pending = r.Pending || m.locked && p.reader.Present
+		if m.locked {
+			r = p.hiddenLocked()
+		}
 		s.Readers = append(s.Readers, r)
 	}
 	slices.SortFunc(s.Readers, func(a, b signin.Reader) int { return cmp.Compare(a.Name, b.Name) })
