@@ -107,7 +107,7 @@ func (o options) run(ctx context.Context, errs io.Writer) error {
 		Driver: pcsc.System{}, Policy: rules, Audit: logging.audit, Log: log, Version: version,
 		Listeners: listeners, Developer: o.developer, PromptPath: o.socket,
 		Choices: choices.New(o.choices, log), ModuleHost: module, Approvals: approvals.Open(o.origins),
-		Records: logging.memory.Lines, Desktop: desktop.Look,
+		Records: logging.memory.Lines, Desktop: desktop.Look, DesktopChanges: desktop.Watch,
 	}
 	if o.prompt == "terminal" {
 		c.Prompter = prompt.NewTerminal(os.Stdin, os.Stderr)

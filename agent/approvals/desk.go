@@ -67,7 +67,8 @@ type Asker interface {
 	// AskOrigin asks whether an origin may ask for sign-ins, and waits.
 	// readable is the origin as people write it, or the same. Its error has the
 	// code CodeBusy when the person has another window to answer, which goes
-	// first, and CodeNoPromptUI when nothing can ask.
+	// first, CodeNoPromptUI when nothing can ask, and CodeSessionLocked when the
+	// desktop is locked or becomes so.
 	AskOrigin(ctx context.Context, origin, readable string) (allowed bool, err error)
 }
 
@@ -192,6 +193,9 @@ func (d *Desk) ask(ctx context.Context, origin string) {
 		return
 	case errors.Is(context.Cause(asking), errPatience):
 		outcome = string(signin.CodeTimedOut)
+	case signin.CodeOf(err) == signin.CodeSessionLocked: // nobody saw it: it counts for nothing
+		d.Log.Debug("the person is not asked about a site behind a locked screen", "origin", origin)
+		return
 	default:
 		d.quiet = d.File.now().Add(breather)
 		d.Log.Info("the person could not be asked about a site", "origin", origin, "err", err)

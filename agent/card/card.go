@@ -56,6 +56,11 @@ func (c *card) statusLocked() signin.State {
 func (c *card) Acquire() (release func(), err error) {
 	c.manager.mu.Lock()
 	defer c.manager.mu.Unlock()
+	select {
+	case <-c.gone:
+		return nil, &signin.Error{Code: signin.CodeCardRemoved}
+	default:
+	}
 	if c.busy {
 		return nil, &signin.Error{Code: signin.CodeBusy}
 	}
@@ -65,6 +70,7 @@ func (c *card) Acquire() (release func(), err error) {
 		c.manager.mu.Lock()
 		defer c.manager.mu.Unlock()
 		c.busy = false
+		c.manager.freedLocked(c)
 		c.manager.publishLocked()
 	}, nil
 }

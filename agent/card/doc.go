@@ -12,6 +12,8 @@
 // facts (see derive). Errors of cards and of PC/SC become codes of signin here
 // (see translate), and nowhere else.
 //
+// While the desktop is locked no card is known; see [Manager.SetLocked].
+//
 // It never keeps a transaction open between two operations or while a module
 // works, never asks a person anything, never loads a module itself, and never
 // tries a PIN twice.

@@ -42,6 +42,7 @@ type Manager struct {
 	ctx      context.Context // of Run, for readings; nil before and after
 	service  error           // why PC/SC cannot be used; nil when it can
 	places   map[string]*place
+	locked   bool   // the desktop: no card is read
 	number   uint64 // the last card's
 	snapshot signin.Snapshot
 	changed  chan struct{}
@@ -56,6 +57,7 @@ type place struct {
 	status  signin.State       // of a card that could not be read; empty before
 	problem *signin.Error      // with its module; nil without
 	card    *card              // nil unless it was read
+	again   uint64             // the number of a card that was forgotten and is still in
 }
 
 // New returns a Manager that knows nothing until Run is called.
@@ -159,14 +161,18 @@ func (m *Manager) emptyLocked(p *place) {
 		c.leave()
 		m.parts.Go(c.spoken.close)
 	}
-	p.cancel, p.card, p.status, p.problem, p.freed = nil, nil, "", nil, false
+	p.cancel, p.card, p.status, p.problem, p.freed, p.again = nil, nil, "", nil, false, 0
 }
 
 // publishLocked makes a new snapshot.
 func (m *Manager) publishLocked() {
-	s := signin.Snapshot{Revision: m.snapshot.Revision + 1}
+	s := signin.Snapshot{Revision: m.snapshot.Revision + 1, Locked: m.locked}
 	for _, p := range m.places {
-		s.Readers = append(s.Readers, p.describeLocked())
+		r := p.describeLocked()
+		if m.locked {
+			r = p.hiddenLocked()
+		}
+		s.Readers = append(s.Readers, r)
 	}
 	slices.SortFunc(s.Readers, func(a, b signin.Reader) int { return cmp.Compare(a.Name, b.Name) })
 	s.State = derive(m.service, s.Readers)
@@ -176,7 +182,7 @@ func (m *Manager) publishLocked() {
 }
 
 func (p *place) describeLocked() signin.Reader {
-	r := signin.Reader{Name: p.reader.Name, Status: signin.NoCard, Pending: p.cancel != nil}
+	r := signin.Reader{Name: p.reader.Name, Status: signin.NoCard, Pending: p.cancel != nil, Again: p.again}
 	switch {
 	case p.card != nil:
 		r.Status, r.Card, r.PIN = p.card.statusLocked(), p.card, pinState(p.card.tries[0])

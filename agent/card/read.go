@@ -15,7 +15,7 @@ var readAgain = []time.Duration{200 * time.Millisecond, time.Second, 5 * time.Se
 
 // readLocked begins to read the card of a place after a pause.
 func (m *Manager) readLocked(p *place, pause time.Duration) {
-	if m.ctx == nil {
+	if m.ctx == nil || m.locked {
 		return
 	}
 	ctx, cancel := context.WithCancel(m.ctx)
@@ -53,6 +53,9 @@ func (m *Manager) take(ctx context.Context, p *place, s spoken, err error) bool 
 	switch {
 	case err == nil:
 		p.retries, p.status, p.card = 0, "", m.newCardLocked(name, s)
+		if p.again != 0 {
+			p.card.number = p.again
+		}
 	case errors.Is(err, errUnknown):
 		p.status = signin.CardUnknown
 		m.Log.Info("the card is none that the agent can speak to", "reader", name, "atr", atr, "kind", m.List.For(p.reader.ATR).Name)
@@ -76,6 +79,9 @@ func (m *Manager) take(ctx context.Context, p *place, s spoken, err error) bool 
 		} else {
 			p.status = signin.CardUnreadable
 		}
+	}
+	if p.cancel == nil { // no other reading follows
+		p.again = 0
 	}
 	m.publishLocked()
 	return true

@@ -1,24 +1,23 @@
 // Package desktop knows how the person's session on this computer stands:
-// whether it is at the screen or remote, and whether it is locked. Nobody can
-// type a PIN into a locked one.
+// whether it is at the screen or remote, and whether it is locked or left for
+// another. Nobody can type a PIN into such a one, so its [Lock] has an agent ask
+// nobody, and forget its cards, until the person is back.
 //
 // Linux is asked through logind on the system's D-Bus, Windows through its
 // terminal services, macOS through its registry of devices. Where nobody tells,
 // the environment says what kind of session it is, and it counts as unlocked.
 //
 // It never locks or unlocks anything and never waits for long. It is tested with
-// a real bus and a stand-in for logind.
+// a real bus and a stand-in for logind, and in package session with a whole agent.
 package desktop
 
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"time"
 
 	"github.com/cardea-agent/cardea/agent/doctor"
-	"github.com/cardea-agent/cardea/agent/signin"
 )
 
 // Kind is where a session's screen is.
@@ -36,7 +35,11 @@ type Session struct {
 	Kind   Kind
 	How    string // in the system's words, such as wayland or RDP; may be empty
 	Locked bool
+	Away   bool // another session has the screen, or nobody is connected to it
 }
+
+// Unattended reports whether nobody can be asked.
+func (s Session) Unattended() bool { return s.Locked || s.Away }
 
 // patience bounds a question to the system. A sign-in waits for the answer.
 const patience = time.Second
@@ -67,26 +70,6 @@ func fromEnvironment(get func(string) string) Session {
 
 func environment() Session { return fromEnvironment(os.Getenv) }
 
-// Prompter asks nobody while the desktop is locked: a page that knows that can
-// say so, and a window behind the lock would be found hours later.
-type Prompter struct {
-	signin.Prompter
-	Look func(context.Context) (Session, error)
-	Log  *slog.Logger
-}
-
-// Open is Prompter's, with the code CodeSessionLocked in front of it.
-func (p Prompter) Open(ctx context.Context, about signin.About) (signin.Dialog, error) {
-	session, err := p.Look(ctx)
-	switch {
-	case err != nil:
-		p.Log.Debug("whether the desktop is locked is not known", "err", err)
-	case session.Locked:
-		return nil, &signin.Error{Code: signin.CodeSessionLocked}
-	}
-	return p.Prompter.Open(ctx, about)
-}
-
 // Check is what doctor's check of the session works with.
 type Check struct {
 	Look func(context.Context) (Session, error)
@@ -110,8 +93,8 @@ func (c Check) look(ctx context.Context) []doctor.Finding {
 	findings := []doctor.Finding{{Code: code, Seen: fmt.Sprintf("The session is %s%s.", session.Kind, how)}}
 	if session.Locked {
 		findings = append(findings, doctor.Finding{Code: doctor.SessionLocked, Seen: "The desktop is locked."})
+	} else if session.Away {
+		findings = append(findings, doctor.Finding{Code: doctor.SessionLocked, Seen: "Another session has the screen, or nobody is connected."})
 	}
 	return findings
 }
-
-var _ signin.Prompter = Prompter{}

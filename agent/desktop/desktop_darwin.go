@@ -4,7 +4,11 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"time"
 )
+
+// lookEvery is how often Watch looks: each look starts a program.
+const lookEvery = 5 * time.Second
 
 // look reads the console's users from the registry of devices, which any user
 // may.

@@ -31,18 +31,18 @@ func look(ctx context.Context) (Session, error) {
 		return environment(), nil
 	}
 	var kind string
-	var remote, locked bool
-	for name, value := range map[string]any{"Type": &kind, "Remote": &remote, "LockedHint": &locked} {
+	var remote, locked, active bool
+	for name, value := range map[string]any{"Type": &kind, "Remote": &remote, "LockedHint": &locked, "Active": &active} {
 		if err := property(ctx, conn, shown.Path, session+name, value); err != nil {
 			return Session{}, fmt.Errorf("desktop: logind: %s: %w", name, err)
 		}
 	}
-	s := Session{Kind: AtScreen, How: kind, Locked: locked}
+	s := Session{Kind: AtScreen, How: kind, Locked: locked, Away: !active}
 	switch {
 	case remote:
 		s.Kind = Remote
 	case kind == "tty", kind == "unspecified":
-		s.Kind = None
+		s.Kind, s.Away = None, false // on a console of text one changes between one's own
 	}
 	return s, nil
 }

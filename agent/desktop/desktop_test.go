@@ -48,12 +48,11 @@ func TestNobodyIsAskedBehindALockedScreen(t *testing.T) {
 	}{
 		{Session{Kind: AtScreen}, nil, ""},
 		{Session{Kind: AtScreen, Locked: true}, nil, signin.CodeSessionLocked},
+		{Session{Kind: AtScreen, Away: true}, nil, signin.CodeSessionLocked},
 		{Session{}, errors.New("no answer"), ""}, // not known is not locked
 	} {
-		p := Prompter{
-			Prompter: signintest.NewPrompter(), Log: slog.New(slog.DiscardHandler),
-			Look: func(context.Context) (Session, error) { return c.session, c.err },
-		}
+		look := func(context.Context) (Session, error) { return c.session, c.err }
+		p := Prompter{signintest.NewPrompter(), NewLock(look, func(bool) {}, slog.New(slog.DiscardHandler))}
 		d, err := p.Open(t.Context(), signin.About{})
 		if c.want == "" {
 			if err != nil {

@@ -3,6 +3,7 @@ package desktop
 import (
 	"context"
 	"fmt"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -21,8 +22,12 @@ const (
 	protocolICA     = 1
 	protocolRDP     = 2
 
-	flagLocked = 0 // WTS_SESSIONSTATE_LOCK; Windows 7 has it the other way round
+	stateActive = 0 // WTSActive
+	flagLocked  = 0 // WTS_SESSIONSTATE_LOCK; Windows 7 has it the other way round
 )
+
+// lookEvery is how often Watch looks.
+const lookEvery = time.Second
 
 // sessionInfoEx is the head of WTSINFOEXW with its one level.
 type sessionInfoEx struct {
@@ -58,6 +63,7 @@ func look(context.Context) (Session, error) {
 		}
 		if info := (*sessionInfoEx)(p); info.Level == 1 {
 			s.Locked = info.SessionFlags == flagLocked
+			s.Away = info.SessionState != stateActive
 		}
 	})
 	return s, err

@@ -2,12 +2,16 @@ package desktop
 
 import (
 	"bufio"
+	"context"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 	"github.com/godbus/dbus/v5/prop"
@@ -47,46 +51,82 @@ func bus(t *testing.T) *dbus.Conn {
 }
 
 // logind stands in for systemd's on a bus.
-func logind(t *testing.T, conn *dbus.Conn, kind string, remote, locked bool) {
+func logind(t *testing.T, conn *dbus.Conn, kind string, remote, locked, active bool) (played *prop.Properties) {
 	t.Helper()
 	const id = dbus.ObjectPath("/org/freedesktop/login1/session/_32")
 	type shown struct {
 		ID   string
 		Path dbus.ObjectPath
 	}
-	export := func(path dbus.ObjectPath, of string, values map[string]any) {
+	export := func(path dbus.ObjectPath, of string, values map[string]any) *prop.Properties {
 		table := map[string]*prop.Prop{}
 		for name, value := range values {
-			table[name] = &prop.Prop{Value: value}
+			table[name] = &prop.Prop{Value: value, Emit: prop.EmitTrue}
 		}
-		if _, err := prop.Export(conn, path, prop.Map{of: table}); err != nil {
+		properties, err := prop.Export(conn, path, prop.Map{of: table})
+		if err != nil {
 			t.Fatal(err)
 		}
+		return properties
 	}
 	export(self, "org.freedesktop.login1.User", map[string]any{"Display": shown{"2", id}})
-	export(id, "org.freedesktop.login1.Session", map[string]any{"Type": kind, "Remote": remote, "LockedHint": locked})
+	played = export(id, "org.freedesktop.login1.Session", map[string]any{"Type": kind, "Remote": remote, "LockedHint": locked, "Active": active})
 	if reply, err := conn.RequestName(login1, dbus.NameFlagDoNotQueue); err != nil || reply != dbus.RequestNameReplyPrimaryOwner {
 		t.Fatal(reply, err)
 	}
+	return played
 }
 
 func TestLogindTellsHowTheSessionStands(t *testing.T) {
 	for i, c := range []struct {
-		kind           string
-		remote, locked bool
-		want           Session
+		kind                   string
+		remote, locked, active bool
+		want                   Session
 	}{
-		{"wayland", false, false, Session{Kind: AtScreen, How: "wayland"}},
-		{"x11", false, true, Session{Kind: AtScreen, How: "x11", Locked: true}},
-		{"x11", true, false, Session{Kind: Remote, How: "x11"}},
-		{"tty", false, false, Session{Kind: None, How: "tty"}},
+		{"wayland", false, false, true, Session{Kind: AtScreen, How: "wayland"}},
+		{"x11", false, true, true, Session{Kind: AtScreen, How: "x11", Locked: true}},
+		{"x11", true, false, true, Session{Kind: Remote, How: "x11"}},
+		{"wayland", false, false, false, Session{Kind: AtScreen, How: "wayland", Away: true}},
+		{"tty", false, false, false, Session{Kind: None, How: "tty"}},
 	} {
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
-			logind(t, bus(t), c.kind, c.remote, c.locked)
+			logind(t, bus(t), c.kind, c.remote, c.locked, c.active)
 			if got, err := Look(t.Context()); err != nil || got != c.want {
 				t.Errorf("%+v, %v; want %+v", got, err, c.want)
 			}
 		})
+	}
+}
+
+func TestALockIsNoticedAsSoonAsLogindSaysSo(t *testing.T) {
+	played := logind(t, bus(t), "wayland", false, false, true)
+	told := make(chan bool, 16)
+	l := NewLock(Look, func(locked bool) { told <- locked }, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(t.Context())
+	listening, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		once := sync.OnceFunc(func() { close(listening) })
+		Watch(ctx, func() { l.Check(ctx); once() })
+	}()
+	t.Cleanup(func() { cancel(); <-ended })
+	<-listening
+	for _, c := range []struct {
+		property      string
+		value, locked bool
+	}{
+		{"LockedHint", true, true}, {"LockedHint", false, false}, // the screen
+		{"Active", false, true}, {"Active", true, false}, // another session has it, and gives it back
+	} {
+		played.SetMust("org.freedesktop.login1.Session", c.property, c.value)
+		select {
+		case locked := <-told:
+			if locked != c.locked {
+				t.Errorf("%s is %v: locked is %v", c.property, c.value, locked)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%s became %v, and nobody noticed", c.property, c.value)
+		}
 	}
 }
 

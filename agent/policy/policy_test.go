@@ -150,6 +150,9 @@ func TestRemovalIsTheOriginsOwnOrElseTheGeneralOne(t *testing.T) {
 	if got, want := p.Removal("https://portal.example"), (signin.Removal{Action: "lock", Grace: 10 * time.Minute}); got != want {
 		t.Errorf("got %v, want %v", got, want)
 	}
+	if parse(t, "").Removal("https://x.example").OnLock || !parse(t, "[removal]\nonLock = true").Removal("https://x.example").OnLock {
+		t.Error("a lock counts as removal where the policy does not say so, or not where it does")
+	}
 	if got, want := p.Removal("https://records.example"), (signin.Removal{Action: "signOut"}); got != want {
 		t.Errorf("got %v, want %v", got, want)
 	}

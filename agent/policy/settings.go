@@ -79,6 +79,13 @@ var table = []Setting{
 		set:     func(p *Policy, v any) error { p.removal.Grace = v.(time.Duration); return nil },
 	},
 	{
+		Name: "removal.onLock", Type: Switch, Scope: Person, Since: "0.1", Default: "false",
+		Title: "Whether a locked screen counts as removal",
+		Meaning: "Whether a lock of the screen, or a session of the desktop that is left for another, counts as if the card were taken out. " +
+			"While this is off, sessions of a card that stays in go on after unlocking.",
+		set: func(p *Policy, v any) error { p.removal.OnLock = v.(bool); return nil },
+	},
+	{
 		Name: "session.limit", Type: Duration, Scope: Person, Since: "0.1", Default: `"12h"`, Min: int64(time.Second), Max: int64(day),
 		Title:   "Longest session",
 		Meaning: "A session ends this long after its last PIN.",

@@ -58,6 +58,9 @@ type Config struct {
 	PromptPath string
 	// Desktop says whether the person's desktop is locked; nil: it never is.
 	Desktop func(context.Context) (desktop.Session, error)
+	// DesktopChanges calls changed when that may have changed, until ctx ends;
+	// nil: the desktop is looked at when somebody is to be asked.
+	DesktopChanges func(ctx context.Context, changed func())
 	// Facts and Records are what inquiries are told; see prompt.ServerConfig.
 	Facts   func() prompt.Facts
 	Records func() []string
@@ -118,20 +121,20 @@ func Run(ctx context.Context, c Config) error {
 	if c.Prompter == nil {
 		c.Prompter = server
 	}
-	prompter := c.Prompter
-	if c.Desktop != nil {
-		prompter = desktop.Prompter{Prompter: prompter, Look: c.Desktop, Log: c.Log}
-	}
+	lock := desktop.NewLock(c.look(), cards.SetLocked, c.Log)
 	service := signin.New(signin.Config{
-		Cards: cards, Prompter: prompter, Rules: c.Policy, Tokens: token.New(releases + c.Version), Audit: c.Audit, Log: c.Log,
-		Choices: c.Choices,
+		Cards: cards, Prompter: desktop.Prompter{Prompter: c.Prompter, Lock: lock}, Desktop: lock, Rules: c.Policy,
+		Tokens: token.New(releases + c.Version), Audit: c.Audit, Log: c.Log, Choices: c.Choices,
 	})
-	origins := approvals.New(approvals.Config{Rules: c.Policy, File: c.Approvals, Asker: asker(c), Audit: c.Audit, Log: c.Log})
+	origins := approvals.New(approvals.Config{Rules: c.Policy, File: c.Approvals, Asker: c.asker(lock), Audit: c.Audit, Log: c.Log})
 	door := endpoint.New(endpoint.Config{
 		Backend: service, Origins: origins, Peers: peer.NewSystem(), Self: self,
 		Version: c.Version, Developer: c.Developer, Log: c.Log, Audit: c.Audit, Contact: c.whoHelps,
 	})
 	group.Go(func() error { return cards.Run(ctx) })
+	if c.DesktopChanges != nil {
+		group.Go(func() error { lock.Follow(ctx, c.DesktopChanges); return nil })
+	}
 	group.Go(func() error { refresh(ctx, c.Policy, cards); return nil })
 	group.Go(func() error { return service.Run(ctx) })
 	group.Go(func() error { return origins.Run(ctx) })
@@ -186,11 +189,19 @@ func (c Config) modules() func(cards.Module, string) card.Module {
 }
 
 // asker is who asks about sites; nil when nobody does.
-func asker(c Config) approvals.Asker {
+func (c Config) asker(lock *desktop.Lock) approvals.Asker {
 	if a, ok := c.Prompter.(approvals.Asker); ok && c.Approvals != nil {
-		return a
+		return desktop.Asker{Asker: a, Lock: lock}
 	}
 	return nil
+}
+
+// look is Desktop, or finds nothing locked.
+func (c Config) look() func(context.Context) (desktop.Session, error) {
+	if c.Desktop != nil {
+		return c.Desktop
+	}
+	return func(context.Context) (desktop.Session, error) { return desktop.Session{}, nil }
 }
 
 // publish shows the tray each change.

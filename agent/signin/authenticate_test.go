@@ -23,6 +23,7 @@ type bench struct {
 	prompter *signintest.Prompter
 	rules    *signintest.Rules
 	audit    *signintest.Audit
+	desktop  *signintest.Desktop
 	card     *signintest.Card
 }
 
@@ -34,11 +35,11 @@ func run(t *testing.T, f func(b *bench)) {
 		b := &bench{
 			t: t, cards: signintest.NewCards(), prompter: signintest.NewPrompter(), audit: &signintest.Audit{},
 			rules: &signintest.Rules{Rule: signin.Removal{Action: signin.RemovalLock, Grace: time.Minute}},
-			card:  signintest.NewCard(t, "Anna"),
+			card:  signintest.NewCard(t, "Anna"), desktop: signintest.NewDesktop(),
 		}
 		b.Service = signin.New(signin.Config{
 			Cards: b.cards, Prompter: b.prompter, Rules: b.rules, Tokens: signintest.Tokens{},
-			Audit: b.audit, Log: slog.New(slog.DiscardHandler),
+			Audit: b.audit, Log: slog.New(slog.DiscardHandler), Desktop: b.desktop,
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		stopped := make(chan error)

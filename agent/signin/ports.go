@@ -180,6 +180,15 @@ type Choices interface {
 	Forget(origin string, offered []Key)
 }
 
+// Desktop knows whether anybody can be asked.
+type Desktop interface {
+	// Locked reports whether the person's desktop is locked or not connected,
+	// as far as is known, and a channel that is closed when that changes.
+	Locked() (bool, <-chan struct{})
+	// Check finds it out anew.
+	Check(ctx context.Context) (locked bool)
+}
+
 // Rules are the administrator's decisions.
 type Rules interface {
 	// Usable says whether a certificate may sign people in at now. why is one
@@ -204,6 +213,7 @@ type Rules interface {
 type Removal struct {
 	Action RemovalAction
 	Grace  time.Duration // how long the same card may come back
+	OnLock bool          // a locked desktop counts as the card being out
 }
 
 // RemovalAction is what the attached pages are told to do.

@@ -36,6 +36,11 @@ type proof struct {
 // prove waits for a card that serves, asks for the PIN and returns the
 // signatures. A card that is pulled before it made one is waited for again.
 func (s *Service) prove(ctx context.Context, j job) (proof, error) {
+	ctx, stop, err := WhileUnlocked(ctx, s.Desktop)
+	if err != nil {
+		return proof{}, err
+	}
+	defer stop()
 	var last proof
 	missing := CodeNoCard
 	for {
@@ -46,6 +51,9 @@ func (s *Service) prove(ctx context.Context, j job) (proof, error) {
 		last = p
 		p.signatures, err = s.ask(ctx, j, p)
 		s.settle(ctx, j, p, err)
+		if CodeOf(err) == CodeCardRemoved && isLocked(s.Desktop) { // forgotten, not removed
+			return p, &Error{Code: CodeSessionLocked, Err: err}
+		}
 		if CodeOf(err) == CodeCardRemoved && len(p.signatures) == 0 && ctx.Err() == nil {
 			missing = CodeCardRemoved
 			continue

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// Config is what a Service works with. Every field but Choices is required.
+// Config is what a Service works with. Every field but Choices and Desktop
+// is required.
 type Config struct {
 	Cards    Cards
 	Prompter Prompter
@@ -19,6 +20,7 @@ type Config struct {
 	Audit    Audit
 	Log      *slog.Logger
 	Choices  Choices // nil remembers none
+	Desktop  Desktop // nil is never locked
 }
 
 // Service carries out the use cases for one person's agent.

@@ -232,8 +232,9 @@ func (n *session) followLocked(snapshot Snapshot, rules Rules, now time.Time) {
 			other = r.Card
 		}
 	}
-	if n.insertion != 0 && (present == nil || present.Insertion() != n.insertion) {
-		n.insertion, n.outSince, n.removal = 0, now, rules.Removal(n.origin)
+	removal := rules.Removal(n.origin)
+	if n.insertion != 0 && (snapshot.without(present, n.insertion) || snapshot.Locked && removal.locks()) {
+		n.insertion, n.outSince, n.removal = 0, now, removal
 		n.tellLocked(SessionEvent{Kind: EventCardRemoved, Removal: n.removal})
 		if n.removal.Action == RemovalLock && !n.locked {
 			n.locked = true
@@ -255,6 +256,16 @@ func (n *session) followLocked(snapshot Snapshot, rules Rules, now time.Time) {
 		n.tellLocked(SessionEvent{Kind: EventDifferentCard})
 	}
 }
+
+// without reports whether an insertion is over. A card that was forgotten while
+// the desktop was locked, and not yet read again, is still in.
+func (s Snapshot) without(present Card, insertion uint64) bool {
+	return (present == nil || present.Insertion() != insertion) &&
+		!slices.ContainsFunc(s.Readers, func(r Reader) bool { return r.Again == insertion })
+}
+
+// locks reports whether a locked desktop counts as the card being out.
+func (r Removal) locks() bool { return r.OnLock && r.Action != RemovalNone }
 
 // graceLeft is how long the card may still stay out. The time that it was out
 // before counts until the session is resumed; the time that it is in does not.

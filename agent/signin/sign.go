@@ -61,12 +61,21 @@ func (s *Service) GetSigningCertificate(ctx context.Context, origin, lang string
 		what: "getSigningCertificate", purpose: ToShowCertificate, origin: origin, lang: lang, report: report,
 		serving: s.signing, showKeys: true,
 	}
-	p, err := s.await(ctx, j, CodeNoCard)
+	p, err := s.show(ctx, j)
 	s.record(j, p, err)
 	if err != nil {
 		return SigningCertificate{}, err
 	}
 	return SigningCertificate{Certificate: p.key.Certificate, Algorithms: s.Tokens.Algorithms(p.key)}, nil
+}
+
+func (s *Service) show(ctx context.Context, j job) (proof, error) {
+	ctx, stop, err := WhileUnlocked(ctx, s.Desktop)
+	if err != nil {
+		return proof{}, err
+	}
+	defer stop()
+	return s.await(ctx, j, CodeNoCard)
 }
 
 // Sign has the person sign a batch of documents with one PIN. When the card

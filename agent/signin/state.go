@@ -35,6 +35,8 @@ type Snapshot struct {
 	Revision uint64 // grows with every change
 	State    State
 	Readers  []Reader
+	// Locked: the desktop is locked, and no card is known or spoken to.
+	Locked bool
 }
 
 // Reader is one reader of a Snapshot.
@@ -48,6 +50,9 @@ type Reader struct {
 	// Pending is true while a card that was just put in is being read.
 	Pending bool
 	PIN     PINState
+	// Again is the Insertion that a card has again once it is read: it was
+	// forgotten when the desktop was locked, and never taken out. 0 without one.
+	Again uint64
 	// ATR is what a card of status CardUnknown answered to a reset, in hex
 	// with spaces: what somebody who looks after cards needs to know of it.
 	// Empty with any other status.

@@ -50,9 +50,14 @@ func (c *Cards) Snapshot() (signin.Snapshot, <-chan struct{}) {
 
 // Set replaces the snapshot.
 func (c *Cards) Set(state signin.State, readers ...signin.Reader) {
+	c.set(signin.Snapshot{State: state, Readers: readers})
+}
+
+func (c *Cards) set(s signin.Snapshot) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.snapshot = signin.Snapshot{Revision: c.snapshot.Revision + 1, State: state, Readers: readers}
+	s.Revision = c.snapshot.Revision + 1
+	c.snapshot = s
 	close(c.changed)
 	c.changed = make(chan struct{})
 }
