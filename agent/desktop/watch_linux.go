@@ -12,7 +12,7 @@ const (
 	// when another of a person's sessions becomes the one that is shown.
 	lookAnyway = time.Minute
 	// busAgain is the pause before a bus that is not there is looked for again.
-	busAgain = 10 * time.Second
+	busAgain = time.Minute
 )
 
 // Watch calls changed whenever logind says that something about a session is
