@@ -148,8 +148,8 @@ bench: deps-e2e build ## measure the agent against the raw card; figures in buil
 	go build -o build/cardea-bench ./agent/bench
 	build/cardea-bench $(BENCH_FLAGS)
 
-# There is no MSI yet: the tray has to be built with a Windows compiler and the
-# machine service, which starts both, does not exist.
+# There is no MSI yet: nothing starts the agent and the tray in the sessions of
+# Windows, and the tray has to be built with a Windows compiler.
 msi: ## build the Windows installer (not there yet)
 	@echo "make msi: there is no Windows installer yet" >&2; exit 1
 

@@ -137,7 +137,7 @@ var rules = []rule{
 		why:   "what owns the port for everybody can do nothing but hand connections over",
 	},
 	{
-		of: "agent/handover", only: []string{std, "agent/peer/...", "github.com/hashicorp/yamux", "github.com/Microsoft/go-winio", "golang.org/x/sys/..."},
+		of: "agent/handover", only: []string{std, "agent/loopback", "agent/peer/...", "github.com/hashicorp/yamux", "github.com/Microsoft/go-winio", "golang.org/x/sys/..."},
 		why: "a connection on its way is nobody's to read",
 	},
 	{

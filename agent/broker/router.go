@@ -3,16 +3,14 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"sync"
-	"syscall"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cardea-agent/cardea/agent/handover"
+	"github.com/cardea-agent/cardea/agent/loopback"
 	"github.com/cardea-agent/cardea/agent/peer"
 )
 
@@ -49,43 +47,19 @@ func (r *router) accept(ctx context.Context, l net.Listener, asking chan struct{
 	defer live.Wait()
 	for {
 		asking <- struct{}{}
-		conn, err := l.Accept()
+		conn, err := loopback.Accept(ctx, l)
 		if err != nil {
 			<-asking
 			if ctx.Err() != nil {
 				return nil
 			}
-			if pause(ctx, err) {
-				continue
-			}
-			return fmt.Errorf("accept: %w", err)
+			return err
 		}
 		live.Go(func() {
 			defer func() { <-asking }()
 			r.route(conn)
 		})
 	}
-}
-
-// restful is how long nothing is accepted where there is no room for it.
-const restful = 100 * time.Millisecond
-
-// pause reports whether an error of Accept will pass, and waits a little where
-// only other connections' ends help.
-func pause(ctx context.Context, err error) bool {
-	switch {
-	case errors.Is(err, syscall.ECONNABORTED):
-		return true
-	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOBUFS), errors.Is(err, syscall.ENOMEM):
-		timer := time.NewTimer(restful)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-		return true
-	}
-	return false
 }
 
 // route hands a connection to its owner's agent, or closes it.

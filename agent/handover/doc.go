@@ -19,6 +19,7 @@
 package handover
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -26,6 +27,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cardea-agent/cardea/agent/loopback"
 	"github.com/cardea-agent/cardea/agent/peer"
 )
 
@@ -81,6 +83,32 @@ func (b *Broker) Agents() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return len(b.agents)
+}
+
+// Serve takes agents that dial, until ctx ends or the listener fails. It takes the
+// listener over, and returns when no agent is kept any more.
+func (b *Broker) Serve(ctx context.Context, l net.Listener) error {
+	ctx, stop := context.WithCancel(ctx)
+	var live sync.WaitGroup
+	defer live.Wait()
+	defer stop()
+	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
+	for {
+		conn, err := loopback.Accept(ctx, l)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		live.Go(func() {
+			defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+			if err := b.greet(conn); err != nil {
+				b.log().Warn("whoever dialled is no agent", "reason", err)
+				_ = conn.Close()
+			}
+		})
+	}
 }
 
 // take keeps an agent until its connection ends.

@@ -3,7 +3,6 @@
 package handover
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,41 +18,18 @@ import (
 	"github.com/cardea-agent/cardea/agent/peer/unixpeer"
 )
 
-// DefaultPath is where the broker's socket is: in a folder that only root can
-// have made.
-const DefaultPath = "/run/cardea/broker.sock"
-
-// Serve takes agents that dial a unix socket, until ctx ends or the listener
-// fails. It takes the listener over, and returns when no agent is kept any more.
-func (b *Broker) Serve(ctx context.Context, l net.Listener) error {
-	ctx, stop := context.WithCancel(ctx)
-	var live sync.WaitGroup
-	defer live.Wait()
-	defer stop()
-	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
-	for {
-		conn, err := l.Accept()
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("handover: %w", err)
-		}
-		socket, ok := conn.(*net.UnixConn)
-		if !ok {
-			_ = conn.Close()
-			return fmt.Errorf("handover: agents cannot dial %T", conn)
-		}
-		uid, err := unixpeer.UID(socket)
-		if err != nil { // it is gone
-			_ = socket.Close()
-			continue
-		}
-		live.Go(func() {
-			defer context.AfterFunc(ctx, func() { _ = socket.Close() })()
-			b.take(peer.Owner{UID: strconv.Itoa(uid)}, unixLink{socket})
-		})
+// greet asks the kernel who dialled, and keeps them.
+func (b *Broker) greet(conn net.Conn) error {
+	socket, ok := conn.(*net.UnixConn)
+	if !ok {
+		return fmt.Errorf("handover: agents cannot dial %T", conn)
 	}
+	uid, err := unixpeer.UID(socket)
+	if err != nil {
+		return err
+	}
+	b.take(peer.Owner{UID: strconv.Itoa(uid)}, unixLink{socket})
+	return nil
 }
 
 // unixLink passes connections through a unix socket.

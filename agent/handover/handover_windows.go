@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"sync"
 	"time"
 
 	"github.com/Microsoft/go-winio"
@@ -34,32 +33,6 @@ const pipeBuffer = 64 << 10
 // greeting is one byte that an agent sends first: the system tells who the other
 // end of a pipe is only after something was read.
 const greeting = 'a'
-
-// Serve takes agents that dial a pipe, until ctx ends or the listener fails. It
-// takes the listener over, and returns when no agent is kept any more.
-func (b *Broker) Serve(ctx context.Context, l net.Listener) error {
-	ctx, stop := context.WithCancel(ctx)
-	var live sync.WaitGroup
-	defer live.Wait()
-	defer stop()
-	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
-	for {
-		conn, err := l.Accept()
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("handover: %w", err)
-		}
-		live.Go(func() {
-			defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-			if err := b.greet(conn); err != nil {
-				b.log().Warn("whoever dialled is no agent", "reason", err)
-				_ = conn.Close()
-			}
-		})
-	}
-}
 
 // greet finds out who dialled, and keeps them.
 func (b *Broker) greet(conn net.Conn) error {

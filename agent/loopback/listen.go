@@ -1,8 +1,9 @@
 // Package loopback listens on this computer's own addresses, and on no others.
 //
-// It never accepts a connection itself and does not know who connects. The
+// It also accepts with patience, so that nobody ends what listens by connecting
+// too often. It never looks at a connection, and does not know who connects. The
 // broker, the agent without a broker and the demo listen through it. Its test
-// listens for real, and plays machines without IPv6.
+// listens for real, and plays machines without IPv6 or without room.
 package loopback
 
 import (

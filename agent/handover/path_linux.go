@@ -1,0 +1,5 @@
+package handover
+
+// DefaultPath is where the broker's socket is: in a folder that only root can
+// have made.
+const DefaultPath = "/run/cardea/broker.sock"
