@@ -72,7 +72,7 @@ func startModule(m cards.Module, file string) card.Module {
 	if err != nil {
 		command = nil // its start fails, and says so
 	}
-	return host.New(host.Config{Command: command, Module: file, AllowInternet: m.Internet})
+	return card.StartModule(command, m, file, slog.New(slog.DiscardHandler))
 }
 
 // load has a module loaded and initialised.

@@ -109,7 +109,7 @@ var rules = []rule{
 		why: "whom the agent trusts with its own process is read in one place",
 	},
 	{
-		of: "agent/card", only: []string{std, "agent/card/cards", "agent/doctor", "agent/signin", "agent/trust", "pcsc", "pcsc/apdu", "pcsc/piv", "pkcs11/host"}, never: []string{"agent/endpoint", "agent/prompt/..."},
+		of: "agent/card", only: []string{std, "agent/card/cards", "agent/doctor", "agent/signin", "agent/trust", "pcsc", "pcsc/apdu", "pcsc/onereader", "pcsc/piv", "pkcs11/host"}, never: []string{"agent/endpoint", "agent/prompt/..."},
 		why: "what speaks to cards knows nothing of pages and windows, and loads no module itself",
 	},
 	{
@@ -119,6 +119,10 @@ var rules = []rule{
 	{
 		of: "pcsc/apdu", only: []string{std},
 		why: "what reads a card's bytes depends on nothing that could hide a fault",
+	},
+	{
+		of: "pcsc/onereader", only: []string{std, "golang.org/x/sys/..."},
+		why: "what stands before pcscd passes on what it does not need to know",
 	},
 	{
 		of: "pcsc/piv", only: []string{std, "pcsc", "pcsc/apdu"},

@@ -26,7 +26,6 @@ import (
 	"github.com/cardea-agent/cardea/agent/signin"
 	"github.com/cardea-agent/cardea/agent/token"
 	"github.com/cardea-agent/cardea/pcsc"
-	"github.com/cardea-agent/cardea/pkcs11/host"
 )
 
 // Config is what an agent is made of. Every field is required but Choices,
@@ -184,7 +183,7 @@ func (c Config) modules() func(cards.Module, string) card.Module {
 		return nil
 	}
 	return func(m cards.Module, file string) card.Module {
-		return host.New(host.Config{Command: c.ModuleHost, Module: file, AllowInternet: m.Internet, Log: c.Log})
+		return card.StartModule(c.ModuleHost, m, file, c.Log)
 	}
 }
 
