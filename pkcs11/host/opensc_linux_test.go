@@ -31,7 +31,12 @@ type bench struct {
 
 func newBench(t *testing.T, changes ...func(*host.Config)) *bench {
 	t.Helper()
-	daemon, err := pcscdtest.Start("Host Test Reader")
+	return newBenchOf(t, pcscdtest.Start, changes...)
+}
+
+func newBenchOf(t *testing.T, start func(name string) (*pcscdtest.Daemon, error), changes ...func(*host.Config)) *bench {
+	t.Helper()
+	daemon, err := start("Host Test Reader")
 	if err == nil {
 		if _, e := os.Stat(openSC); e != nil {
 			err = errors.Join(e, daemon.Close())
