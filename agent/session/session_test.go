@@ -38,6 +38,8 @@ const (
 	// canary is the PIN of every card here. It must be nowhere but in the
 	// prompt's one frame and on the card.
 	canary = "90817263"
+	// limit is far above what anything here takes.
+	limit = 30 * time.Second
 )
 
 const rules = `
@@ -218,7 +220,7 @@ func (w *ward) asked() signintest.Asked {
 	select {
 	case a := <-w.tray.Asked:
 		return a
-	case <-time.After(10 * time.Second):
+	case <-time.After(limit):
 		w.t.Fatal("nobody was asked")
 		panic("unreachable")
 	}
@@ -315,7 +317,7 @@ func (p *page) answer(id int) message {
 			p.t.Fatalf("got %+v, want the answer to %d", m, id)
 		}
 		return m
-	case <-time.After(10 * time.Second):
+	case <-time.After(limit):
 		p.t.Fatal("no answer came")
 		panic("unreachable")
 	}
@@ -347,7 +349,7 @@ func (p *page) hears(events ...string) {
 			var m message
 			select {
 			case m = <-p.notes:
-			case <-time.After(10 * time.Second):
+			case <-time.After(limit):
 				p.t.Fatalf("heard nothing, want %s", want)
 			}
 			var e struct {
@@ -509,7 +511,9 @@ func TestWithoutATrayThePageHearsItWithinSeconds(t *testing.T) {
 	if m := p.call("authenticate", map[string]any{"nonce": nonce()}); m.code() != "noPromptUI" {
 		t.Errorf("got %+v", m)
 	}
-	if got := time.Since(start); got > 3500*time.Millisecond {
+	// That it is no more than three seconds is seen where the clock is the test's
+	// own, in package prompt: how long all else takes is up to the machine.
+	if got := time.Since(start); got > 10*time.Second {
 		t.Errorf("it took %v", got)
 	}
 }
@@ -536,7 +540,7 @@ func TestARefusedHandshakeTouchesNoCardAndNoReader(t *testing.T) {
 		select {
 		case m := <-p.notes:
 			known = m.Params
-		case <-time.After(10 * time.Second):
+		case <-time.After(limit):
 			t.Fatalf("the card is not ready: %s", known)
 		}
 	}

@@ -211,7 +211,7 @@ func TestACardThatIsPulledDuringASignatureHangsNothing(t *testing.T) {
 		"after it":         virtual.On(insSign, virtual.RemoveAfter),
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, func(c *host.Config) { c.Call = 3 * time.Second })
+			b := newBench(t, func(c *host.Config) { c.Call = 5 * time.Second })
 			card := newCard(virtual.P256("Robin"))
 			b.put(t, 0, card)
 			card.Script(fault)
