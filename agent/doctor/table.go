@@ -194,7 +194,7 @@ var Table = map[Code]Row{
 	AutostartOff: {Policy, Warning, admin, "The policy keeps agent and tray from starting by themselves, so nobody can sign in until somebody starts them by hand.",
 		"Turn autostart on when this computer is to use Cardea. It counts when a person signs in to the computer."},
 	OriginListed: {Policy, OK, "", "This site may ask.", ""},
-	OriginsAsked: {Policy, Note, "", "A site that is not listed gets in when the person says yes to it. \"cardea-agent origins list\" lists their answers.", ""},
+	OriginsAsked: {Policy, Note, "", "A site that is not listed gets in when the person says yes to it. Their answers are under \"Websites\" in the tray's menu.", ""},
 	NoOrigin: {Policy, Problem, admin, "The policy lists no site, so no page may ask for a sign-in.",
 		"Add the sites to the policy ([[origin]])."},
 
