@@ -26,6 +26,7 @@ import (
 	"github.com/cardea-agent/cardea/agent/policy"
 	"github.com/cardea-agent/cardea/agent/prompt"
 	"github.com/cardea-agent/cardea/agent/protocol"
+	"github.com/cardea-agent/cardea/agent/socketunit"
 	"github.com/cardea-agent/cardea/agent/token"
 	"github.com/cardea-agent/cardea/pcsc"
 	"github.com/cardea-agent/cardea/pkcs11/host"
@@ -43,9 +44,10 @@ type surroundings struct {
 	lookup   func(context.Context, string) ([]string, error)
 	browser  func(browserpolicy.Browser) (browserpolicy.InForce, error)
 	desktop  func(context.Context) (desktop.Session, error)
-	broker   func() bool                            // whether the machine service runs
-	modules  func(cards.Module, string) card.Module // starts a module's process; nil starts none
-	built    time.Time                              // of this program; zero is unknown
+	broker   func() bool                             // whether the machine service runs
+	held     func(context.Context) ([]uint16, error) // ports that the system holds for it
+	modules  func(cards.Module, string) card.Module  // starts a module's process; nil starts none
+	built    time.Time                               // of this program; zero is unknown
 	patience time.Duration
 }
 
@@ -55,7 +57,7 @@ func here(o options) surroundings {
 		modules: startModule,
 		places:  o.places(), socket: o.socket, driver: pcsc.System{}, devices: pcsc.Devices, drivers: pcsc.Drivers,
 		now: time.Now, listens: peer.Listening, lookup: net.DefaultResolver.LookupHost,
-		browser: browserpolicy.SystemInForce, desktop: desktop.Look, broker: brokerRuns, built: built(), patience: doctor.Patience,
+		browser: browserpolicy.SystemInForce, desktop: desktop.Look, broker: brokerRuns, held: socketunit.Ports, built: built(), patience: doctor.Patience,
 	}
 }
 
@@ -169,7 +171,7 @@ func (s surroundings) probes(rules *policy.Policy, facts prompt.Facts, inquiry e
 		}.Probe(),
 		card.ModuleCheck{List: list, Load: s.load()}.Probe(),
 		prompt.Check{Facts: facts, Err: inquiry, Version: version, System: runtime.GOOS + " " + runtime.GOARCH}.Probe(),
-		endpoint.PortCheck{Port: portOf(rules, facts), Self: self, Agent: facts.Process, Broker: facts.Broker != "" || facts.Process == 0 && s.broker(), Listening: s.listens}.Probe(),
+		endpoint.PortCheck{Port: portOf(rules, facts), Self: self, Agent: facts.Process, Broker: facts.Broker != "" || facts.Process == 0 && s.broker(), Held: s.held, Listening: s.listens}.Probe(),
 		endpoint.LoopbackCheck{Lookup: s.lookup}.Probe(),
 		policy.PlacesCheck{Places: s.places}.Probe(),
 		browserpolicy.Check{Browsers: browsers(rules), Origins: rules.Origins(), Look: s.browser}.Probe(),

@@ -38,6 +38,7 @@ Usage:
   cardea-agent errors [CODE]          say what an error means, and who can mend it
   cardea-agent policy show [--json]   say which settings count, and who decided them
   cardea-agent policy check FILE      say what is wrong with a policy file, if anything
+  cardea-agent autostart              fail if policy keeps Cardea from starting by itself
   cardea-agent browser-policy         show what browsers have to be told; --apply tells them
   cardea-agent origins list           list the sites that you decided about
   cardea-agent origins revoke ORIGIN  take your answer about one of them back
@@ -71,6 +72,8 @@ func execute(ctx context.Context, args []string, out, errs io.Writer) int {
 		err = supportReport(ctx, args[1:], out, errs)
 	case "errors":
 		err = errorsCommand(args[1:], out, errs)
+	case "autostart":
+		err = autostart(args[1:], errs)
 	case "policy":
 		err = policyCommand(args[1:], out, errs)
 	case "browser-policy":

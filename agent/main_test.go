@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -30,6 +31,16 @@ func TestMain(m *testing.M) {
 	})
 }
 
+// freePort is a port that nobody had a moment ago.
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port, l.Close()
+}
+
 func TestTheProgramDoesAsItsScriptsSay(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "../testdata/script",
@@ -38,7 +49,9 @@ func TestTheProgramDoesAsItsScriptsSay(t *testing.T) {
 			e.Setenv("PCSCLITE_CSOCK_NAME", e.WorkDir+"/no-pcscd")
 			e.Setenv("XDG_RUNTIME_DIR", e.WorkDir+"/run")
 			e.Setenv("HOME", e.WorkDir)
-			return os.Mkdir(e.WorkDir+"/run", 0o700)
+			port, err := freePort()
+			e.Setenv("PORT", port)
+			return errors.Join(err, os.Mkdir(e.WorkDir+"/run", 0o700))
 		},
 		Condition: func(name string) (bool, error) {
 			if name != "namespace" {

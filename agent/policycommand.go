@@ -24,6 +24,23 @@ func policyCommand(args []string, out, errs io.Writer) error {
 	return fmt.Errorf("%w: there is no command policy %q; there are show and check", errUsage, args[0])
 }
 
+var errNoAutostart = errors.New("the policy keeps agent and tray from starting by themselves (autostart)")
+
+// autostart is what starts agent and tray asks first. A policy that is not good
+// keeps nothing from starting: the agent says then what is wrong with it.
+func autostart(args []string, errs io.Writer) error {
+	var o options
+	flags := flag.NewFlagSet("cardea-agent autostart", flag.ContinueOnError)
+	flags.StringVar(&o.policy, "policy", "", "policy `file`, instead of those of this system")
+	if err := parse(flags, args, errs); err != nil {
+		return err
+	}
+	if p, err := o.places().Load(); err == nil && !p.Autostart() {
+		return errNoAutostart
+	}
+	return nil
+}
+
 // showPolicy prints each setting and where it comes from, as an agent would find
 // them that starts now.
 func showPolicy(args []string, out, errs io.Writer) error {

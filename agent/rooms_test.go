@@ -52,6 +52,10 @@ var rules = []rule{
 		why: "whether somebody can be asked is known without readers and pages",
 	},
 	{
+		of: "agent/socketunit", only: []string{std, "github.com/godbus/dbus/v5"},
+		why: "a question to the service manager needs nothing else",
+	},
+	{
 		of: "agent/doctor", only: []string{std, "agent/protocol"},
 		why: "what looks lives with what it looks at, so a window can show findings and reach nothing",
 	},

@@ -88,10 +88,22 @@ func TestMain(m *testing.M) {
 // newDesk starts it all, and ends it with the test. env is for the tray.
 func newDesk(t *testing.T, env ...string) *desk {
 	t.Helper()
-	return newDeskWith(t, false, env...)
+	return newDeskOf(t, false, nil, env...)
 }
 
 func newDeskWith(t *testing.T, panel bool, env ...string) *desk {
+	t.Helper()
+	return newDeskOf(t, panel, nil, env...)
+}
+
+// newDeskKeeping is newDesk with a panel, and an agent that knows answers about
+// sites.
+func newDeskKeeping(t *testing.T, answers prompt.SiteKeeper, env ...string) *desk {
+	t.Helper()
+	return newDeskOf(t, true, answers, env...)
+}
+
+func newDeskOf(t *testing.T, panel bool, answers prompt.SiteKeeper, env ...string) *desk {
 	t.Helper()
 	need(t, "Xvfb", "openbox", "xdotool", "import")
 	home := t.TempDir()
@@ -104,7 +116,7 @@ func newDeskWith(t *testing.T, panel bool, env ...string) *desk {
 		d.startPanel(home)
 	}
 	socket := filepath.Join(home, "run", "prompt.sock")
-	server, err := prompt.NewServer(prompt.ServerConfig{Path: socket, Version: "dev", Log: slog.New(slog.NewTextHandler(d.log, nil))})
+	server, err := prompt.NewServer(prompt.ServerConfig{Path: socket, Version: "dev", Log: slog.New(slog.NewTextHandler(d.log, nil)), Sites: answers})
 	if err != nil {
 		t.Fatal(err)
 	}

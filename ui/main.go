@@ -63,8 +63,9 @@ func run(log *slog.Logger, socket, lang string, showStatus bool) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 
-	window := status.New(a, say, a.Quit)
-	icon := tray.NewAdapter(a, say, window.Show, a.Quit)
+	sites := status.NewSites(a, say, agent(socket))
+	window := status.New(a, say, sites.Show, a.Quit)
+	icon := tray.NewAdapter(a, say, window.Show, sites.Show, a.Quit)
 	pins := pinprompt.New(a, screenHeight, log)
 	client, err := prompt.NewClient(prompt.ClientConfig{
 		Path: socket, Version: version, Prompter: pins, Log: log,
@@ -96,6 +97,17 @@ func run(log *slog.Logger, socket, lang string, showStatus bool) error {
 	// Windows are gone with the app; what waits for one ends with ctx.
 	serving.Wait()
 	return nil
+}
+
+// agent is where the agent is met, for what the person answered about sites.
+type agent string
+
+func (a agent) List(ctx context.Context) (prompt.Sites, error) {
+	return prompt.ListSites(ctx, string(a))
+}
+
+func (a agent) TakeBack(ctx context.Context, origin string) (prompt.Sites, error) {
+	return prompt.TakeBackSite(ctx, string(a), origin)
 }
 
 // screenHeight is the height of the screen without panels, in pixels. Fyne does

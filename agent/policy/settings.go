@@ -159,6 +159,13 @@ var table = []Setting{
 		set:     func(p *Policy, v any) error { p.port = int(v.(int64)); return nil },
 	},
 	{
+		Name: "autostart", Type: Switch, Scope: Machine, Since: "0.1", Default: "true", NextStart: true,
+		Title: "Whether Cardea starts by itself",
+		Meaning: "Whether agent and tray are started when a person signs in to the computer. While this is off, nothing of Cardea runs for them " +
+			"until it is started by hand: it can be installed before it is wanted.",
+		set: func(p *Policy, v any) error { p.autostart = v.(bool); return nil },
+	},
+	{
 		Name: "contact", Type: Records, Scope: Machine, Since: "0.1", Join: true,
 		Title:   "Who can help",
 		Example: `[{for = "administrator", name = "Service desk", phone = "01234 567890", email = "it@example.org", url = "https://help.example.org"}]`,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cardea-agent/cardea/agent/approvals"
+	"github.com/cardea-agent/cardea/agent/prompt"
 	"github.com/cardea-agent/cardea/agent/signin/signintest"
 )
 
@@ -82,6 +83,37 @@ func TestASiteThatAPersonAllowedSignsThemInAndNoMore(t *testing.T) {
 	w.refused(unlisted)
 	if after := strings.Count(w.journal.String(), `"outcome"`); after != before {
 		t.Error("something was decided about a site that was taken back")
+	}
+}
+
+func TestAPersonTakesAnAnswerBackAtTheirTray(t *testing.T) {
+	w := newWardOf(t, rules+"[origins]\nask = true\n")
+	w.startTray()
+	w.slot.Insert(w.card)
+	w.refused(unlisted)
+	w.askedAboutASite().Answer(true)
+	w.until("the answer is in the audit log", func() bool { return strings.Contains(w.journal.String(), `"allowOrigin"`) })
+	p := w.open(unlisted)
+	w.signIn(p)
+
+	sites, err := prompt.ListSites(t.Context(), w.socket)
+	if err != nil || !sites.Counts || len(sites.Answers) != 1 {
+		t.Fatalf("%+v, %v", sites, err)
+	}
+	if s := sites.Answers[0]; s.Origin != unlisted || s.Readable != "https://bücher.example" || !s.Allowed || time.Since(s.At) > time.Minute {
+		t.Errorf("%+v", s)
+	}
+	for _, want := range []int{1, 0} { // a yes becomes a no, which can be taken back as well
+		sites, err = prompt.TakeBackSite(t.Context(), w.socket, unlisted)
+		if err != nil || len(sites.Answers) != want || want == 1 && sites.Answers[0].Allowed {
+			t.Errorf("%+v, %v", sites, err)
+		}
+	}
+	if code := p.call("authenticate", map[string]any{"nonce": nonce()}).code(); code != "notPermitted" {
+		t.Errorf("the site may still sign them in: %q", code)
+	}
+	if n := strings.Count(w.journal.String(), `"revokeOrigin"`); n != 1 {
+		t.Errorf("%d lines of the audit log say that a yes was taken back", n)
 	}
 }
 

@@ -155,7 +155,7 @@ func (c Config) promptServer() (*prompt.Server, error) {
 	}
 	server, err := prompt.NewServer(prompt.ServerConfig{
 		Path: c.PromptPath, Log: c.Log, Version: c.Version, Facts: c.Facts, Records: c.Records,
-		Contact: c.whoHelps,
+		Contact: c.whoHelps, Sites: c.keeper(),
 	})
 	if err != nil && c.Prompter != nil {
 		c.Log.Warn("nobody can ask how this agent stands", "err", err)

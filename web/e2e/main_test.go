@@ -84,13 +84,13 @@ func find(names []string) (string, error) {
 	return "", fmt.Errorf("%v: %w", names, exec.ErrNotFound)
 }
 
-// build makes the agent and the tray in dir, unless CARDEA_BIN says where they
+// build makes the agent, the tray and the broker in dir, unless CARDEA_BIN says where they
 // are, and returns the folder.
 func build(dir string) (string, error) {
 	if bin := os.Getenv("CARDEA_BIN"); bin != "" {
 		return filepath.Abs(bin)
 	}
-	for name, source := range map[string]string{"cardea-agent": "../../agent", "cardea-tray": "../../ui"} {
+	for name, source := range map[string]string{"cardea-agent": "../../agent", "cardea-tray": "../../ui", "cardea-broker": "../../agent/broker"} {
 		// The Makefile's flags: others build the whole toolkit again.
 		cmd := exec.Command("go", "build", "-tags=x11", "-trimpath", "-buildvcs=false",
 			"-ldflags=-X main.version=0.0.0-e2e", "-o", filepath.Join(dir, name), source)
