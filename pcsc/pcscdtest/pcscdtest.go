@@ -28,6 +28,7 @@ package pcscdtest
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -50,7 +51,8 @@ type Daemon struct {
 	Socket  string     // path of the socket that clients connect to
 	Readers [2]*Reader // the two slots of its one vpcd
 
-	dir string
+	dir   string
+	ports io.Closer // keeps the readers' ports from other tests
 
 	mu      sync.Mutex // guards process and exited, held while either changes
 	process *os.Process
@@ -78,8 +80,8 @@ func start(name string, keypads bool) (*Daemon, error) {
 		return nil, err
 	}
 	d := &Daemon{dir: dir, Socket: filepath.Join(dir, "comm")}
-	port, err := freePorts()
-	if err != nil {
+	var port int
+	if port, d.ports, err = claimPorts(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	for i := range d.Readers {
@@ -215,7 +217,7 @@ func (d *Daemon) Close() error {
 	for _, r := range d.Readers {
 		r.Remove()
 	}
-	return errors.Join(err, os.RemoveAll(d.dir))
+	return errors.Join(err, d.ports.Close(), os.RemoveAll(d.dir))
 }
 
 // shared is the daemon of this test process, or why there is none. Main sets it
