@@ -3,14 +3,18 @@ package main
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/cardea-agent/cardea/agent/loopback"
 )
 
 // otherProcess is set where a test starts this test program again as another
@@ -31,14 +35,22 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// freePort is a port that nobody had a moment ago.
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// freePort finds a port that is free on both families. It is below the range
+// that systems hand out, so that no other test's ":0" takes it before the program
+// does, nor a connection.
+func freePort() (port string, err error) {
+	for range 50 {
+		port = strconv.Itoa(10000 + rand.IntN(10000))
+		var listeners []net.Listener
+		if listeners, err = loopback.Listen(net.JoinHostPort("127.0.0.1", port)); err != nil {
+			continue
+		}
+		for _, l := range listeners {
+			err = errors.Join(err, l.Close())
+		}
+		return port, err
 	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port, l.Close()
+	return "", err
 }
 
 func TestTheProgramDoesAsItsScriptsSay(t *testing.T) {

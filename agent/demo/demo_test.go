@@ -255,7 +255,7 @@ func TestNothingListensWhenTheDemoCannotStart(t *testing.T) {
 	if _, err := newDemo(config{listen: agentAt, site: "example.com:80", notice: io.Discard}); err == nil {
 		t.Fatal("a site on another computer's address was begun")
 	}
-	listening, err := peer.Listening(uint16(port)) //nolint:gosec // a port
+	listening, err := peer.Listening(uint16(port))
 	if err != nil {
 		t.Fatal(err)
 	}
