@@ -136,7 +136,7 @@ func newWardUnder(t *testing.T, rules string, driver pcsc.Driver, s slot, change
 	w := &ward{
 		rules: rules, answers: filepath.Join(t.TempDir(), "origins.json"),
 		t: t, driver: &establishments{Driver: driver}, slot: s, ca: virtual.NewCA("Test CA"), tray: signintest.NewPrompter(),
-		socket: filepath.Join(t.TempDir(), "cardea", "prompt.sock"), address: "127.0.0.1:0", journal: &journal{}, change: change,
+		socket: filepath.Join(t.TempDir(), "cardea", "prompt.sock"), journal: &journal{}, change: change,
 	}
 	w.card = virtual.NewCard(w.ca, virtual.P256("Anna Example").With(func(p *virtual.Profile) { p.PIN = canary }))
 	w.start()
@@ -149,7 +149,8 @@ func newWardUnder(t *testing.T, rules string, driver pcsc.Driver, s slot, change
 	return w
 }
 
-// start runs the agent until stop; a second start takes the same port.
+// start runs the agent until stop. A second start takes another port: somebody
+// else could have the first one by then.
 func (w *ward) start() {
 	w.t.Helper()
 	p := w.policy
@@ -160,7 +161,7 @@ func (w *ward) start() {
 		}
 		p = parsed
 	}
-	listeners, err := loopback.Listen(w.address)
+	listeners, err := loopback.Listen("127.0.0.1:0")
 	if err != nil {
 		w.t.Fatal(err)
 	}
