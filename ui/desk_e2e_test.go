@@ -205,7 +205,7 @@ func (d *desk) run(cmd *exec.Cmd) {
 // other programs that tell nobody.
 func (d *desk) eventually(what string, ok func() bool) {
 	d.t.Helper()
-	for limit := time.Now().Add(15 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
+	for limit := time.Now().Add(30 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(limit) {
 			d.t.Fatalf("never: %s\n%s", what, d.log.String())
 		}
@@ -299,7 +299,7 @@ func (d *desk) pin(a asking) (pin string, lastTry bool) {
 		return pin, answer.LastTry
 	case err := <-a.err:
 		d.t.Fatal(err)
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		d.screenshot("failure")
 		d.t.Fatal("no answer: see the screenshot")
 	}

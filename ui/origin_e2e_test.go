@@ -43,7 +43,7 @@ func (d *desk) said(done chan verdict, allowed bool) {
 		if v.allowed != allowed || v.err != nil {
 			d.t.Errorf("the agent hears %v, %v", v.allowed, v.err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		d.t.Fatal("no answer")
 	}
 	d.eventually("the window is hidden", func() bool { return !d.windowVisible() })

@@ -28,6 +28,10 @@ func TestMain(m *testing.M) {
 		shared.desk, shared.err = newDesk()
 	}
 	code := m.Run()
+	if err := tooSlow(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
 	if shared.desk != nil {
 		if err := shared.desk.close(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
