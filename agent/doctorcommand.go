@@ -47,6 +47,7 @@ type surroundings struct {
 	broker   func() bool                             // whether the machine service runs
 	held     func(context.Context) ([]uint16, error) // ports that the system holds for it
 	modules  func(cards.Module, string) card.Module  // starts a module's process; nil starts none
+	programs func(context.Context) []string          // installed beside this one
 	built    time.Time                               // of this program; zero is unknown
 	patience time.Duration
 }
@@ -57,7 +58,7 @@ func here(o options) surroundings {
 		modules: startModule,
 		places:  o.places(), socket: o.socket, driver: pcsc.System{}, devices: pcsc.Devices, drivers: pcsc.Drivers,
 		now: time.Now, listens: peer.Listening, lookup: net.DefaultResolver.LookupHost,
-		browser: browserpolicy.SystemInForce, desktop: desktop.Look, broker: brokerRuns, held: socketunit.Ports, built: built(), patience: doctor.Patience,
+		browser: browserpolicy.SystemInForce, desktop: desktop.Look, broker: brokerRuns, held: socketunit.Ports, programs: installed, built: built(), patience: doctor.Patience,
 	}
 }
 
@@ -170,7 +171,7 @@ func (s surroundings) probes(rules *policy.Policy, facts prompt.Facts, inquiry e
 			Excluded: rules.Excluded, Devices: s.devices, Drivers: s.drivers, Built: s.built, Now: s.now,
 		}.Probe(),
 		card.ModuleCheck{List: list, Load: s.load()}.Probe(),
-		prompt.Check{Facts: facts, Err: inquiry, Version: version, System: runtime.GOOS + " " + runtime.GOARCH}.Probe(),
+		prompt.Check{Facts: facts, Err: inquiry, Version: version, System: runtime.GOOS + " " + runtime.GOARCH, Installed: s.programs}.Probe(),
 		endpoint.PortCheck{Port: portOf(rules, facts), Self: self, Agent: facts.Process, Broker: facts.Broker != "" || facts.Process == 0 && s.broker(), Held: s.held, Listening: s.listens}.Probe(),
 		endpoint.LoopbackCheck{Lookup: s.lookup}.Probe(),
 		policy.PlacesCheck{Places: s.places}.Probe(),

@@ -46,7 +46,7 @@ func supportReport(ctx context.Context, args []string, out, errs io.Writer) erro
 	}
 	fmt.Fprintln(errs, "Looking at readers, cards, network, policies and programs...")
 	r := examine(ctx, here(o))
-	parts, err := o.parts(r)
+	parts, err := o.parts(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func printEntries(out io.Writer, path string, names bool, entries []supportrepor
 }
 
 // parts are the texts of a report.
-func (o options) parts(r report) ([]supportreport.Part, error) {
+func (o options) parts(ctx context.Context, r report) ([]supportreport.Part, error) {
 	var found, foundJSON, settings strings.Builder
 	if err := errors.Join(r.print(&found), r.printJSON(&foundJSON)); err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ func (o options) parts(r report) ([]supportreport.Part, error) {
 	if err := printPolicyJSON(&settings, p, loadErr); err != nil {
 		return nil, err
 	}
-	versions, err := json.MarshalIndent(versionsOf(r), "", "  ")
+	versions, err := json.MarshalIndent(versionsOf(ctx, r), "", "  ")
 	if err != nil {
 		return nil, err
 	}
@@ -123,11 +123,11 @@ func (o options) parts(r report) ([]supportreport.Part, error) {
 }
 
 // versionsOf lists the versions of all parts.
-func versionsOf(r report) map[string]any {
+func versionsOf(ctx context.Context, r report) map[string]any {
 	versions := map[string]any{
 		"program": version, "protocol": protocol.Version, "go": runtime.Version(),
 		"system": runtime.GOOS, "architecture": runtime.GOARCH, "release": release(),
-		"agent": r.facts.Version, "tray": r.facts.Tray.Version,
+		"agent": r.facts.Version, "tray": r.facts.Tray.Version, "installed": installed(ctx),
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		modules := map[string]string{}

@@ -41,7 +41,7 @@ var table = []Setting{
 			{
 				Name: "rights", Type: List, Title: "Rights", Default: `["authenticate"]`, Since: "0.1",
 				Choices: []string{Authenticate, Sign, ManagePIN},
-				Meaning: "`authenticate` signs the person in, `sign` has documents' digests signed, `managePIN` opens Cardea's window for changing or unblocking a PIN.",
+				Meaning: "`authenticate` signs the person in, `sign` has documents' digests signed, `managePIN` is for changing and unblocking a PIN, which pages cannot ask for in this version: it gives nothing yet.",
 			},
 			{
 				Name: "group", Type: Text, Title: "Group", Example: `"records"`, Since: "0.1",

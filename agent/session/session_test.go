@@ -3,12 +3,15 @@ package session_test
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math/big"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -426,14 +429,38 @@ func TestTheTokenIsBoundToTheOriginAndTheNonce(t *testing.T) {
 	w := newWard(t)
 	w.startTray()
 	w.slot.Insert(w.card)
-	token, _ := w.signIn(w.open(origin))
-	der, err := base64.StdEncoding.DecodeString(token.UnverifiedCertificate)
+	p, given := w.open(origin), nonce()
+	id := p.send("authenticate", map[string]any{"nonce": given})
+	w.asked().Type(canary)
+	var r struct {
+		Token signin.Token `json:"token"`
+	}
+	if err := json.Unmarshal(p.answer(id).Result, &r); err != nil {
+		t.Fatal(err)
+	}
+	der, err := base64.StdEncoding.DecodeString(r.Token.UnverifiedCertificate)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c, err := x509.ParseCertificate(der)
-	if err != nil || c.Subject.CommonName != "Anna Example" || token.Format != "web-eid:1.0" || token.Algorithm != "ES256" {
-		t.Errorf("the token is %+v, %v", token, err)
+	if err != nil || c.Subject.CommonName != "Anna Example" || r.Token.Format != "web-eid:1.0" || r.Token.Algorithm != "ES256" {
+		t.Fatalf("the token is %+v, %v", r.Token, err)
+	}
+	signature, err := base64.StdEncoding.DecodeString(r.Token.Signature)
+	if err != nil || len(signature) != 64 {
+		t.Fatalf("the signature is %d bytes, %v", len(signature), err)
+	}
+	// Computed here as a server does it, and by no code of the agent's.
+	signs := func(origin, nonce string) bool {
+		o, n := sha256.Sum256([]byte(origin)), sha256.Sum256([]byte(nonce))
+		digest := sha256.Sum256(append(o[:], n[:]...))
+		return ecdsa.Verify(c.PublicKey.(*ecdsa.PublicKey), digest[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:]))
+	}
+	if !signs(origin, given) {
+		t.Error("the token is not for the page's origin and nonce")
+	}
+	if signs(signing, given) || signs(origin, nonce()) {
+		t.Error("the token is for another origin or nonce as well")
 	}
 }
 

@@ -229,6 +229,15 @@ func TestAProcessHasGivenUpItsRightsBeforeItLoadsTheModule(t *testing.T) {
 			}
 		}
 	}
+	limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", children(t, "self")[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var most uint64 // bytes of data: what it had when it began, and a gigabyte
+	_, line, _ := strings.Cut(string(limits), "Max data size")
+	if _, err := fmt.Sscan(line, &most); err != nil || most > 3<<29 {
+		t.Errorf("it may reserve %d bytes, %v in\n%s", most, err, limits)
+	}
 	cancel()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Error(err)

@@ -88,7 +88,7 @@ func TestAnAnswerIsTakenBackByKeyboardAlone(t *testing.T) {
 		t.Errorf("left are %+v", k.Answers)
 	}
 	s.shows(t, "Not allowed on 27/11/2026.")
-	test.FocusNext(s.win.Canvas())
+	s.win.Canvas().FocusNext()
 	s.press(fyne.KeySpace)
 	if len(k.Answers) != 1 || k.Answers[0].Origin != "https://a.example" {
 		t.Errorf("left are %+v", k.Answers)

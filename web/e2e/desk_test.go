@@ -216,7 +216,7 @@ func (d *desk) log(name string) *journal {
 
 // run starts a program of the desk.
 func (d *desk) run(name string, args ...string) (*program, error) {
-	p, err := startAs(d.uid, d.log(filepath.Base(name)), d.env, nil, name, args...)
+	p, err := start(d.uid, d.log(filepath.Base(name)), d.env, nil, name, args...)
 	if err != nil {
 		return nil, err
 	}

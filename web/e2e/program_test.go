@@ -101,13 +101,8 @@ type program struct {
 
 // start starts a program in a process group of its own. The kernel kills it with
 // the thread that started it, so that a test binary that is killed leaves
-// nothing behind.
-func start(log *journal, env []string, extra []*os.File, name string, args ...string) (*program, error) {
-	return startAs(0, log, env, extra, name, args...)
-}
-
-// startAs is start for a program of another user; 0 is whoever runs the tests.
-func startAs(uid uint32, log *journal, env []string, extra []*os.File, name string, args ...string) (*program, error) {
+// nothing behind. uid is its user; 0 is whoever runs the tests.
+func start(uid uint32, log *journal, env []string, extra []*os.File, name string, args ...string) (*program, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Env, cmd.ExtraFiles = env, extra
 	cmd.Stdout, cmd.Stderr = log, log
@@ -176,7 +171,7 @@ func firstLine(uid uint32, log *journal, env []string, name string, args ...stri
 		return nil, "", err
 	}
 	defer r.Close()
-	p, err := startAs(uid, log, env, []*os.File{w}, name, args...)
+	p, err := start(uid, log, env, []*os.File{w}, name, args...)
 	_ = w.Close()
 	if err != nil {
 		return nil, "", err

@@ -108,7 +108,7 @@ func (o *office) startBroker() {
 		o.must(l.Close())
 	}
 	const passing = `LISTEN_FDS=%d LISTEN_PID=$$ exec "$0"`
-	p, err := startAs(uidBroker, o.log, nil, sockets, "/bin/sh", "-c", fmt.Sprintf(passing, len(sockets)), filepath.Join(o.bin, "cardea-broker"))
+	p, err := start(uidBroker, o.log, nil, sockets, "/bin/sh", "-c", fmt.Sprintf(passing, len(sockets)), filepath.Join(o.bin, "cardea-broker"))
 	o.must(err)
 	o.t.Cleanup(p.stop)
 	_, err = p.wrote("msg=listening")
