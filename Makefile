@@ -15,7 +15,11 @@ export GOFLAGS = -tags=x11 -trimpath -buildvcs=false
 export GOTOOLCHAIN ?= auto
 
 VERSION ?= $(or $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null | sed 's/^v//'),0.1.0-dev)
-LDFLAGS = -X main.version=$(VERSION)
+# What was built from what; the date is the commit's, so that two builds are alike.
+BUILDINFO = github.com/cardea-agent/cardea/agent/buildinfo
+COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null)
+DATE ?= $(shell TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null)
+LDFLAGS = -X main.version=$(VERSION) -X $(BUILDINFO).commit=$(COMMIT) -X $(BUILDINFO).date=$(DATE)
 FUZZTIME ?= 10s
 CYCLES ?= 1000
 SIGNATURES ?= 10000
