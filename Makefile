@@ -45,7 +45,7 @@ SHELL = /bin/bash
 .SHELLFLAGS = -euo pipefail -c
 .DEFAULT_GOAL = help
 .PHONY: help deps deps-e2e deps-package build demo test test-client test-systems race lint fuzz soak \
-	e2e pictures bench msi deb rpm pkg-check docs-check clean FORCE
+	e2e pictures bench msi pkg deb rpm pkg-check docs-check clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -163,6 +163,10 @@ msi: ## build the Windows installer (not there yet)
 deb: build/packages.deb ## build the Debian package of agent and tray into build/packages
 
 rpm: build/packages.rpm ## build the RPM package of agent and tray into build/packages
+
+# Only a Mac can: build.sh says so elsewhere, before anything is built for it.
+pkg: $(if $(filter Darwin,$(shell uname -s)),$(CYCLONEDX)) ## build the package for macOS into build/packages (on a Mac)
+	@LDFLAGS='$(LDFLAGS)' installer/macos/build.sh $(CYCLONEDX) $(VERSION) build/packages
 
 build/share: build/cardea-agent build/cardea-broker build/cardea-tray $(CYCLONEDX) FORCE
 	installer/linux/share.sh $(CYCLONEDX) $(VERSION) $(DATE) $@ build/cardea-agent build/cardea-broker build/cardea-tray
