@@ -5,6 +5,8 @@
 GOLANGCI_LINT_VERSION = v2.15.0
 NFPM_VERSION = v2.45.2
 CYCLONEDX_VERSION = v1.10.0
+ACTIONLINT_VERSION = v1.7.12
+GOVULNCHECK_VERSION = v1.9.0
 # For systems whose own Node.js is too old.
 export NODE_VERSION = 22.23.3
 export NODE_FOLDER = $(CURDIR)/build/tools/node-$(NODE_VERSION)
@@ -31,6 +33,7 @@ BENCH_FLAGS ?=
 GOLANGCI_LINT = build/tools/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
 NFPM = build/tools/nfpm-$(NFPM_VERSION)/nfpm
 CYCLONEDX = build/tools/cyclonedx-gomod-$(CYCLONEDX_VERSION)/cyclonedx-gomod
+ACTIONLINT = build/tools/actionlint-$(ACTIONLINT_VERSION)/actionlint
 NODE_MODULES = web/client/node_modules/.package-lock.json
 
 # The packages that do without the toolkit's OpenGL driver, which needs cgo.
@@ -44,7 +47,7 @@ WITHOUT_TOOLKIT = CGO_ENABLED=1 go list -f '{{.ImportPath}} {{join .Deps " "}}' 
 SHELL = /bin/bash
 .SHELLFLAGS = -euo pipefail -c
 .DEFAULT_GOAL = help
-.PHONY: help deps deps-e2e deps-package build demo test test-client test-systems race lint fuzz soak \
+.PHONY: help deps deps-e2e deps-package build demo test test-client test-systems race lint vulnerabilities fuzz soak \
 	e2e pictures bench msi pkg deb rpm pkg-check docs-check clean FORCE
 
 help: ## list the targets
@@ -103,13 +106,18 @@ test-systems:
 race: deps ## run the Go tests with the race detector
 	go test -race $$($(WITHOUT_GL))
 
-lint: deps $(GOLANGCI_LINT) ## check formatting, the Go code and the shell scripts
+lint: deps $(GOLANGCI_LINT) $(ACTIONLINT) ## check formatting, the Go code, the shell scripts and the workflows
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard --deduplicate '*.go')); \
 	[ -z "$$unformatted" ] || { echo "not formatted by gofmt: $$unformatted"; exit 1; }
 	$(GOLANGCI_LINT) run --build-tags x11,e2e ./...
 	git ls-files -co --exclude-standard -z | \
 		xargs -0 awk 'FNR == 1 && /^#!.*[\/ ](ba)?sh$$/ { print FILENAME } { nextfile }' | \
 		xargs -d "\n" shellcheck
+	$(ACTIONLINT)
+
+# It asks a database on the network, so it is no part of .ci/run.
+vulnerabilities: deps ## look for known faults in the modules that are used
+	go run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION) ./...
 
 # Before 1.27 Go may end a target whose time is up with "context deadline
 # exceeded" (golang/go issue 75804). A finding says "Failing input" as well.
@@ -206,6 +214,9 @@ $(GOLANGCI_LINT):
 
 $(CYCLONEDX):
 	GOBIN=$(CURDIR)/$(@D) go install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_VERSION)
+
+$(ACTIONLINT):
+	GOBIN=$(CURDIR)/$(@D) go install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION)
 
 $(NFPM):
 	GOBIN=$(CURDIR)/$(@D) go install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)

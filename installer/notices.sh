@@ -10,8 +10,11 @@ modules=$(for program in "$@"; do go version -m "$program"; done |
 [ -n "$modules" ] || { echo "notices: no module is in $*" >&2; exit 1; }
 
 echo "Cardea contains these modules of other authors, each under its own licence."
+paths=()
+for module in $modules; do paths+=("${module%@*}"); done
+folders=$(go list -m -f '{{.Path}} {{.Dir}}' "${paths[@]}")
 for module in $modules; do
-  folder=$(go list -m -f '{{.Dir}}' "${module%@*}")
+  folder=$(awk -v path="${module%@*}" '$1 == path { print $2 }' <<<"$folders")
   [ -n "$folder" ] || { echo "notices: $module is not on this computer" >&2; exit 1; }
   found=$(find "$folder" -maxdepth 1 -type f \( -iname 'licen[cs]e*' -o -iname 'copying*' -o -iname 'notice*' \) | sort)
   [ -n "$found" ] || { echo "notices: $module has no licence" >&2; exit 1; }
