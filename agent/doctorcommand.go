@@ -95,21 +95,25 @@ func (s surroundings) load() func(context.Context, cards.Module, string) error {
 // printed already.
 var errProblem = errors.New("a problem was found")
 
+func (o *options) doctorFlags() *flag.FlagSet {
+	flags := flag.NewFlagSet("cardea-agent doctor", flag.ContinueOnError)
+	flags.BoolVar(&o.json, "json", false, "print JSON")
+	flags.StringVar(&o.policy, "policy", "", "policy `file`, instead of those of this system")
+	flags.StringVar(&o.socket, "prompt-socket", "", "the agent's socket `path` (default in this user's runtime folder)")
+	return flags
+}
+
 // doctorCommand is "Check this PC".
 func doctorCommand(ctx context.Context, args []string, out, errs io.Writer) error {
 	var o options
-	flags := flag.NewFlagSet("cardea-agent doctor", flag.ContinueOnError)
-	asJSON := flags.Bool("json", false, "print JSON")
-	flags.StringVar(&o.policy, "policy", "", "policy `file`, instead of those of this system")
-	flags.StringVar(&o.socket, "prompt-socket", "", "the agent's socket `path` (default in this user's runtime folder)")
-	if err := parse(flags, args, errs); err != nil {
+	if err := parse(o.doctorFlags(), args, errs); err != nil {
 		return err
 	}
-	if !*asJSON {
+	if !o.json {
 		fmt.Fprintln(errs, "Looking at readers, cards, network, policies and programs...")
 	}
 	report := examine(ctx, here(o))
-	if *asJSON {
+	if o.json {
 		if err := report.printJSON(out); err != nil {
 			return err
 		}

@@ -60,6 +60,14 @@ var rules = []rule{
 		why: "what looks lives with what it looks at, so a window can show findings and reach nothing",
 	},
 	{
+		of: "agent/buildinfo", only: []string{std},
+		why: "every program says what it is built from, so it may bring nothing along",
+	},
+	{
+		of: "agent/manual", only: []string{std},
+		why: "pages are written from a program's own tables, and from nothing else",
+	},
+	{
 		of: "agent/logfile", only: []string{std},
 		why: "what keeps the audit log depends on nothing that could lose it",
 	},
@@ -138,7 +146,7 @@ var rules = []rule{
 	},
 	{
 		of: "agent/broker", only: []string{
-			std, "agent/peer", "agent/handover", "agent/loopback", "github.com/kardianos/service",
+			std, "agent/buildinfo", "agent/peer", "agent/handover", "agent/loopback", "github.com/kardianos/service",
 			"github.com/coreos/go-systemd/v22/activation", "golang.org/x/sync/...",
 		},
 		never: []string{"pcsc/...", "pkcs11/...", "ui/...", "web/...", "agent/signin", "agent/prompt/...", "agent/endpoint", "github.com/ebfe/scard"},
@@ -169,7 +177,7 @@ var rules = []rule{
 		why: "modules know readers by name alone, and have connections of their own to them",
 	},
 	{
-		of: "ui/...", only: []string{std, foreign, "ui/...", "agent/prompt/...", "agent/signin", "agent/protocol"},
+		of: "ui/...", only: []string{std, foreign, "ui/...", "agent/buildinfo", "agent/prompt/...", "agent/signin", "agent/protocol"},
 		never: []string{"pcsc/...", "pkcs11/...", "agent/card", "agent/session", "agent/endpoint"},
 		why:   "what draws windows must not be able to sign",
 	},

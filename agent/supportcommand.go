@@ -22,14 +22,19 @@ import (
 // logTail is how much of the log file goes into a report, in bytes.
 const logTail = 512 << 10
 
-// supportReport writes what a service desk needs into one file.
-func supportReport(ctx context.Context, args []string, out, errs io.Writer) error {
-	var o options
+func (o *options) supportFlags() *flag.FlagSet {
 	flags := flag.NewFlagSet("cardea-agent support-report", flag.ContinueOnError)
-	names := flags.Bool("with-names", false, "leave this user's names in")
+	flags.BoolVar(&o.names, "with-names", false, "leave this user's names in")
 	flags.StringVar(&o.policy, "policy", "", "policy `file`, instead of those of this system")
 	flags.StringVar(&o.log, "log", "", "the agent's log `file`, when no agent runs (default below this user's state folder)")
 	flags.StringVar(&o.socket, "prompt-socket", "", "the agent's socket `path` (default in this user's runtime folder)")
+	return flags
+}
+
+// supportReport writes what a service desk needs into one file.
+func supportReport(ctx context.Context, args []string, out, errs io.Writer) error {
+	var o options
+	flags := o.supportFlags()
 	flags.SetOutput(errs)
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -41,7 +46,7 @@ func supportReport(ctx context.Context, args []string, out, errs io.Writer) erro
 		return fmt.Errorf("%w: %q is one word too many", errUsage, flags.Arg(1))
 	}
 	person := supportreport.Person{}
-	if !*names {
+	if !o.names {
 		person = thisPerson()
 	}
 	fmt.Fprintln(errs, "Looking at readers, cards, network, policies and programs...")
@@ -58,7 +63,7 @@ func supportReport(ctx context.Context, args []string, out, errs io.Writer) erro
 	if err != nil {
 		return err
 	}
-	return printEntries(out, path, *names, entries)
+	return printEntries(out, path, o.names, entries)
 }
 
 func printEntries(out io.Writer, path string, names bool, entries []supportreport.Entry) error {

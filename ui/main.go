@@ -23,6 +23,7 @@ import (
 	"fyne.io/fyne/v2/app"
 	"github.com/go-gl/glfw/v3.4/glfw"
 
+	"github.com/cardea-agent/cardea/agent/buildinfo"
 	"github.com/cardea-agent/cardea/agent/prompt"
 	"github.com/cardea-agent/cardea/agent/prompt/nodump"
 	"github.com/cardea-agent/cardea/ui/pinprompt"
@@ -34,18 +35,45 @@ import (
 // version is set by the linker.
 var version = "dev"
 
+// options are the flags.
+type options struct {
+	socket  string
+	status  bool
+	lang    string
+	version bool
+	json    bool
+}
+
+func (o *options) flags() *flag.FlagSet {
+	flags := flag.NewFlagSet("cardea-tray", flag.ContinueOnError)
+	flags.StringVar(&o.socket, "socket", "", "meet the agent at this `path` instead of the user's own place")
+	flags.BoolVar(&o.status, "status", false, "show the status window at once")
+	flags.StringVar(&o.lang, "lang", "", "language, as a BCP 47 `tag`; the system's when empty")
+	flags.BoolVar(&o.version, "version", false, "print the version and end")
+	flags.BoolVar(&o.json, "json", false, "print it as a JSON object, with all that it was built from, and end")
+	return flags
+}
+
 func main() {
-	socket := flag.String("socket", "", "meet the agent at this `path` instead of the user's own place")
-	showStatus := flag.Bool("status", false, "show the status window at once")
-	lang := flag.String("lang", "", "language, as a BCP 47 `tag`; the system's when empty")
-	showVersion := flag.Bool("version", false, "print the version and end")
-	flag.Parse()
-	if *showVersion {
-		fmt.Println(version)
+	var o options
+	if err := o.flags().Parse(os.Args[1:]); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return
+		}
+		os.Exit(2)
+	}
+	switch {
+	case o.json:
+		if err := buildinfo.Of("cardea-tray", version).Print(os.Stdout); err != nil {
+			os.Exit(1)
+		}
+		return
+	case o.version:
+		fmt.Println("cardea-tray", version)
 		return
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	if err := run(log, *socket, *lang, *showStatus); err != nil {
+	if err := run(log, o.socket, o.lang, o.status); err != nil {
 		log.Error("cardea-tray ends", "reason", err)
 		os.Exit(1)
 	}

@@ -24,6 +24,7 @@ import (
 
 	"github.com/kardianos/service"
 
+	"github.com/cardea-agent/cardea/agent/buildinfo"
 	"github.com/cardea-agent/cardea/agent/handover"
 	"github.com/cardea-agent/cardea/agent/loopback"
 	"github.com/cardea-agent/cardea/agent/peer"
@@ -45,18 +46,36 @@ func main() {
 	}
 }
 
-func run(args []string) error {
+// options are the flags.
+type options struct {
+	listen  string
+	path    string
+	version bool
+	json    bool
+}
+
+func (o *options) flags() *flag.FlagSet {
 	flags := flag.NewFlagSet("cardea-broker", flag.ContinueOnError)
-	listen := flags.String("listen", net.JoinHostPort("127.0.0.1", strconv.Itoa(defaultPort)), "loopback `address` and port for pages; both families are served")
-	path := flags.String("socket", handover.DefaultPath, "where agents dial, a `path`")
-	show := flags.Bool("version", false, "say which version this is")
+	flags.StringVar(&o.listen, "listen", net.JoinHostPort("127.0.0.1", strconv.Itoa(defaultPort)), "loopback `address` and port for pages; both families are served")
+	flags.StringVar(&o.path, "socket", handover.DefaultPath, "where agents dial, a `path`")
+	flags.BoolVar(&o.version, "version", false, "say which version this is")
+	flags.BoolVar(&o.json, "json", false, "say it as a JSON object, with all that it was built from")
+	return flags
+}
+
+func run(args []string) error {
+	var o options
+	flags := o.flags()
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("%q is one word too many", flags.Arg(0))
 	}
-	if *show {
+	switch {
+	case o.json:
+		return buildinfo.Of("cardea-broker", version).Print(os.Stdout)
+	case o.version:
 		fmt.Println("cardea-broker", version)
 		return nil
 	}
@@ -66,12 +85,12 @@ func run(args []string) error {
 		return err
 	}
 	if pages == nil {
-		if pages, err = loopback.Listen(*listen); err != nil {
+		if pages, err = loopback.Listen(o.listen); err != nil {
 			return err
 		}
 	}
 	if agents == nil {
-		if agents, err = handover.Meet(*path); err != nil {
+		if agents, err = handover.Meet(o.path); err != nil {
 			return err
 		}
 	}
