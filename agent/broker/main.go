@@ -17,7 +17,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"net"
 	"os"
 	"strconv"
@@ -25,7 +24,6 @@ import (
 	"github.com/kardianos/service"
 
 	"github.com/cardea-agent/cardea/agent/handover"
-	"github.com/cardea-agent/cardea/agent/loopback"
 	"github.com/cardea-agent/cardea/agent/peer"
 )
 
@@ -49,6 +47,7 @@ func run(args []string) error {
 	flags := flag.NewFlagSet("cardea-broker", flag.ContinueOnError)
 	listen := flags.String("listen", net.JoinHostPort("127.0.0.1", strconv.Itoa(defaultPort)), "loopback `address` and port for pages; both families are served")
 	path := flags.String("socket", handover.DefaultPath, "where agents dial, a `path`")
+	managed := managedFlag(flags)
 	show := flags.Bool("version", false, "say which version this is")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -60,28 +59,20 @@ func run(args []string) error {
 		fmt.Println("cardea-broker", version)
 		return nil
 	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	pages, agents, err := passed()
-	if err != nil {
-		return err
-	}
-	if pages == nil {
-		if pages, err = loopback.Listen(*listen); err != nil {
-			return err
-		}
-	}
-	if agents == nil {
-		if agents, err = handover.Meet(*path); err != nil {
-			return err
-		}
-	}
-	for _, l := range pages {
-		log.Info("listening", "address", l.Addr().String(), "version", version)
-	}
-	p := &program{router: router{log: log, pages: pages, agents: agents, peers: peer.NewSystem(), broker: &handover.Broker{Log: log}}}
+	p := &program{router: router{peers: peer.NewSystem()}}
 	s, err := service.New(p, &service.Config{Name: "cardea-broker"})
 	if err != nil {
 		return err
 	}
+	p.open = func() error { return p.listen(*listen, *path) }
+	if *managed {
+		return errors.Join(runManaged(p, s), p.err)
+	}
+	p.logTo(os.Stderr)
+	// Who starts the broker by hand is told at once what is wrong.
+	if err := p.open(); err != nil {
+		return err
+	}
+	p.open = nil
 	return errors.Join(s.Run(), p.err)
 }
