@@ -56,10 +56,21 @@ func mine(t *testing.T, s sessions) session {
 	return session{}
 }
 
+// tempFolder stays under Wine, whose files Go cannot remove.
+func tempFolder(t *testing.T) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "cardea-supervisor")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	return folder
+}
+
 // beside puts this program beside itself as the two that are started.
 func beside(t *testing.T, arguments ...string) sessions {
 	t.Helper()
-	folder := t.TempDir()
+	folder := tempFolder(t)
 	for _, p := range []program{agent, tray} {
 		self, err := os.ReadFile(os.Args[0])
 		if err != nil {
@@ -112,7 +123,7 @@ func TestNothingIsStartedForAnotherThanWhoSits(t *testing.T) {
 }
 
 func TestAProgramThatIsMissingIsAnError(t *testing.T) {
-	s := sessions{folder: t.TempDir(), arguments: func(program) []string { return nil }}
+	s := sessions{folder: tempFolder(t), arguments: func(program) []string { return nil }}
 	here := mine(t, s)
 	if _, err := s.start(place{here.number, agent}, here.user, nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
