@@ -4,6 +4,9 @@
 # built from source, once for each version.
 GOLANGCI_LINT_VERSION = v2.15.0
 NFPM_VERSION = v2.45.2
+CYCLONEDX_VERSION = v1.10.0
+ACTIONLINT_VERSION = v1.7.12
+GOVULNCHECK_VERSION = v1.9.0
 # For systems whose own Node.js is too old.
 export NODE_VERSION = 22.23.3
 export NODE_FOLDER = $(CURDIR)/build/tools/node-$(NODE_VERSION)
@@ -15,7 +18,12 @@ export GOFLAGS = -tags=x11 -trimpath -buildvcs=false
 export GOTOOLCHAIN ?= auto
 
 VERSION ?= $(or $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null | sed 's/^v//'),0.1.0-dev)
-LDFLAGS = -X main.version=$(VERSION)
+# What was built from what; the date is the commit's, so that two builds are alike.
+BUILDINFO = github.com/cardea-agent/cardea/agent/buildinfo
+COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null)
+DATE ?= $(shell TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null)
+# Without symbols: a stack trace needs none, and the packages are a third smaller.
+LDFLAGS = -s -w -X main.version=$(VERSION) -X $(BUILDINFO).commit=$(COMMIT) -X $(BUILDINFO).date=$(DATE)
 FUZZTIME ?= 10s
 CYCLES ?= 1000
 SIGNATURES ?= 10000
@@ -24,6 +32,8 @@ BENCH_FLAGS ?=
 
 GOLANGCI_LINT = build/tools/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
 NFPM = build/tools/nfpm-$(NFPM_VERSION)/nfpm
+CYCLONEDX = build/tools/cyclonedx-gomod-$(CYCLONEDX_VERSION)/cyclonedx-gomod
+ACTIONLINT = build/tools/actionlint-$(ACTIONLINT_VERSION)/actionlint
 NODE_MODULES = web/client/node_modules/.package-lock.json
 
 # The packages that do without the toolkit's OpenGL driver, which needs cgo.
@@ -37,8 +47,8 @@ WITHOUT_TOOLKIT = CGO_ENABLED=1 go list -f '{{.ImportPath}} {{join .Deps " "}}' 
 SHELL = /bin/bash
 .SHELLFLAGS = -euo pipefail -c
 .DEFAULT_GOAL = help
-.PHONY: help deps deps-e2e deps-package build demo test test-client test-systems race lint fuzz soak \
-	e2e pictures bench msi deb rpm pkg-check docs-check clean FORCE
+.PHONY: help deps deps-e2e deps-package build demo test test-client test-systems race lint vulnerabilities fuzz soak \
+	e2e pictures bench msi pkg deb rpm pkg-check docs-check clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -96,13 +106,18 @@ test-systems:
 race: deps ## run the Go tests with the race detector
 	go test -race $$($(WITHOUT_GL))
 
-lint: deps $(GOLANGCI_LINT) ## check formatting, the Go code and the shell scripts
+lint: deps $(GOLANGCI_LINT) $(ACTIONLINT) ## check formatting, the Go code, the shell scripts and the workflows
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard --deduplicate '*.go')); \
 	[ -z "$$unformatted" ] || { echo "not formatted by gofmt: $$unformatted"; exit 1; }
 	$(GOLANGCI_LINT) run --build-tags x11,e2e ./...
 	git ls-files -co --exclude-standard -z | \
 		xargs -0 awk 'FNR == 1 && /^#!.*[\/ ](ba)?sh$$/ { print FILENAME } { nextfile }' | \
 		xargs -d "\n" shellcheck
+	$(ACTIONLINT)
+
+# It asks a database on the network, so it is no part of .ci/run.
+vulnerabilities: deps ## look for known faults in the modules that are used
+	go run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION) ./...
 
 # Before 1.27 Go may end a target whose time is up with "context deadline
 # exceeded" (golang/go issue 75804). A finding says "Failing input" as well.
@@ -157,7 +172,14 @@ deb: build/packages.deb ## build the Debian package of agent and tray into build
 
 rpm: build/packages.rpm ## build the RPM package of agent and tray into build/packages
 
-build/packages.%: deps build/cardea-agent build/cardea-broker build/cardea-tray $(NFPM) FORCE
+# Only a Mac can: build.sh says so elsewhere, before anything is built for it.
+pkg: $(if $(filter Darwin,$(shell uname -s)),$(CYCLONEDX)) ## build the package for macOS into build/packages (on a Mac)
+	@LDFLAGS='$(LDFLAGS)' installer/macos/build.sh $(CYCLONEDX) $(VERSION) build/packages
+
+build/share: build/cardea-agent build/cardea-broker build/cardea-tray $(CYCLONEDX) FORCE
+	installer/linux/share.sh $(CYCLONEDX) $(VERSION) $(DATE) $@ build/cardea-agent build/cardea-broker build/cardea-tray
+
+build/packages.%: deps build/share $(NFPM) FORCE
 	@mkdir -p build/packages
 	rm -f build/packages/*.$*
 	VERSION=$(VERSION) ARCH=$$(go env GOARCH) $(NFPM) package -f installer/linux/nfpm.yaml -p $* -t build/packages/
@@ -179,7 +201,8 @@ $(DEBIAN)/installed:
 
 docs-check: deps $(NODE_MODULES) ## check the docs' links, and that generated files are what their source says
 	go test -count=1 -run '^TestDocs' ./agent
-	go test -count=1 ./agent/protocol/... ./agent/policy/gen ./agent/doctor/gen ./ui/tray/icongen
+	go test -count=1 ./agent/protocol/... ./agent/policy/gen ./agent/doctor/gen ./ui/tray/icongen ./agent/manual
+	go test -count=1 -run '^TestTheManual' ./agent ./agent/broker ./ui
 	cd web/client && npm run build:check
 
 clean: ## delete what was built and the client's packages, but not the built tools
@@ -188,6 +211,12 @@ clean: ## delete what was built and the client's packages, but not the built too
 
 $(GOLANGCI_LINT):
 	GOBIN=$(CURDIR)/$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+
+$(CYCLONEDX):
+	GOBIN=$(CURDIR)/$(@D) go install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_VERSION)
+
+$(ACTIONLINT):
+	GOBIN=$(CURDIR)/$(@D) go install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION)
 
 $(NFPM):
 	GOBIN=$(CURDIR)/$(@D) go install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)

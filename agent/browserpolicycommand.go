@@ -11,22 +11,26 @@ import (
 	"github.com/cardea-agent/cardea/agent/policy"
 )
 
+func (o *options) browserPolicyFlags() *flag.FlagSet {
+	flags := flag.NewFlagSet("cardea-agent browser-policy", flag.ContinueOnError)
+	flags.BoolVar(&o.apply, "apply", false, "write it, as an administrator")
+	flags.BoolVar(&o.remove, "remove", false, "take back what was written, as an administrator")
+	flags.StringVar(&o.system, "system", runtime.GOOS, "print for another `system`: darwin gives the profile for Macs")
+	flags.StringVar(&o.policy, "policy", "", "policy `file`, instead of those of this system")
+	return flags
+}
+
 // browserPolicy prints the browsers' policies that the origins need, writes
 // them, or takes back what was written.
 func browserPolicy(args []string, out, errs io.Writer) error {
 	var o options
-	flags := flag.NewFlagSet("cardea-agent browser-policy", flag.ContinueOnError)
-	apply := flags.Bool("apply", false, "write it, as an administrator")
-	remove := flags.Bool("remove", false, "take back what was written, as an administrator")
-	system := flags.String("system", runtime.GOOS, "print for another `system`: darwin gives the profile for Macs")
-	flags.StringVar(&o.policy, "policy", "", "policy `file`, instead of those of this system")
-	if err := parse(flags, args, errs); err != nil {
+	if err := parse(o.browserPolicyFlags(), args, errs); err != nil {
 		return err
 	}
-	if *apply && *remove || (*apply || *remove) && *system != runtime.GOOS {
+	if o.apply && o.remove || (o.apply || o.remove) && o.system != runtime.GOOS {
 		return fmt.Errorf("%w: --apply, --remove and --system exclude each other", errUsage)
 	}
-	if *remove { // also when the policy is not good
+	if o.remove { // also when the policy is not good
 		m, err := browserpolicy.System()
 		if err != nil {
 			return err
@@ -38,18 +42,18 @@ func browserPolicy(args []string, out, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if *system == mac {
+	if o.system == mac {
 		profile, err := browserpolicy.Profile(browsers(p), p.Origins())
-		if err == nil && *apply {
+		if err == nil && o.apply {
 			err = browserpolicy.ErrProfile
 		}
 		fmt.Fprint(out, profile)
 		return err
 	}
-	if *system != runtime.GOOS {
-		return fmt.Errorf("%w: --system must be %s or %s, not %q", errUsage, runtime.GOOS, mac, *system)
+	if o.system != runtime.GOOS {
+		return fmt.Errorf("%w: --system must be %s or %s, not %q", errUsage, runtime.GOOS, mac, o.system)
 	}
-	return systemPolicy(out, p, *apply)
+	return systemPolicy(out, p, o.apply)
 }
 
 // mac is the system whose browsers take profiles, as Go calls it.

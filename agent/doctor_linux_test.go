@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -117,9 +118,7 @@ func (c *computer) start() {
 	}
 	if c.noAgent {
 		if c.policyText == goodPolicy { // on a port that nobody has
-			l := c.listen("127.0.0.1:0")
-			_ = l.Close()
-			c.file("policy.toml", fmt.Sprintf("%s\n[listen]\nport = %d\n", goodPolicy, l.Addr().(*net.TCPAddr).Port))
+			c.file("policy.toml", fmt.Sprintf("%s\n[listen]\nport = %d\n", goodPolicy, c.freePort()))
 		}
 		return
 	}
@@ -187,6 +186,25 @@ func (c *computer) listen(addr string) net.Listener {
 	}
 	c.t.Cleanup(func() { _ = l.Close() })
 	return l
+}
+
+// freePort is a port on which nobody listens until the test ends: a socket that
+// does not listen keeps it from all others.
+func (c *computer) freePort() int {
+	c.t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { _ = syscall.Close(fd) })
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		c.t.Fatal(err)
+	}
+	at, err := syscall.Getsockname(fd)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return at.(*syscall.SockaddrInet4).Port
 }
 
 func TestNothingIsFoundWrongWithAComputerThatWorks(t *testing.T) {

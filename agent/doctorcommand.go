@@ -26,6 +26,7 @@ import (
 	"github.com/cardea-agent/cardea/agent/policy"
 	"github.com/cardea-agent/cardea/agent/prompt"
 	"github.com/cardea-agent/cardea/agent/protocol"
+	"github.com/cardea-agent/cardea/agent/socketunit"
 	"github.com/cardea-agent/cardea/agent/token"
 	"github.com/cardea-agent/cardea/pcsc"
 	"github.com/cardea-agent/cardea/pkcs11/host"
@@ -43,9 +44,11 @@ type surroundings struct {
 	lookup   func(context.Context, string) ([]string, error)
 	browser  func(browserpolicy.Browser) (browserpolicy.InForce, error)
 	desktop  func(context.Context) (desktop.Session, error)
-	broker   func() bool                            // whether the machine service runs
-	modules  func(cards.Module, string) card.Module // starts a module's process; nil starts none
-	built    time.Time                              // of this program; zero is unknown
+	broker   func() bool                             // whether the machine service runs
+	held     func(context.Context) ([]uint16, error) // ports that the system holds for it
+	modules  func(cards.Module, string) card.Module  // starts a module's process; nil starts none
+	programs func(context.Context) []string          // installed beside this one
+	built    time.Time                               // of this program; zero is unknown
 	patience time.Duration
 }
 
@@ -55,7 +58,7 @@ func here(o options) surroundings {
 		modules: startModule,
 		places:  o.places(), socket: o.socket, driver: pcsc.System{}, devices: pcsc.Devices, drivers: pcsc.Drivers,
 		now: time.Now, listens: peer.Listening, lookup: net.DefaultResolver.LookupHost,
-		browser: browserpolicy.SystemInForce, desktop: desktop.Look, broker: brokerRuns, built: built(), patience: doctor.Patience,
+		browser: browserpolicy.SystemInForce, desktop: desktop.Look, broker: brokerRuns, held: socketunit.Ports, programs: installed, built: built(), patience: doctor.Patience,
 	}
 }
 
@@ -72,7 +75,7 @@ func startModule(m cards.Module, file string) card.Module {
 	if err != nil {
 		command = nil // its start fails, and says so
 	}
-	return host.New(host.Config{Command: command, Module: file, AllowInternet: m.Internet})
+	return card.StartModule(command, m, file, slog.New(slog.DiscardHandler))
 }
 
 // load has a module loaded and initialised.
@@ -92,21 +95,25 @@ func (s surroundings) load() func(context.Context, cards.Module, string) error {
 // printed already.
 var errProblem = errors.New("a problem was found")
 
+func (o *options) doctorFlags() *flag.FlagSet {
+	flags := flag.NewFlagSet("cardea-agent doctor", flag.ContinueOnError)
+	flags.BoolVar(&o.json, "json", false, "print JSON")
+	flags.StringVar(&o.policy, "policy", "", "policy `file`, instead of those of this system")
+	flags.StringVar(&o.socket, "prompt-socket", "", "the agent's socket `path` (default in this user's runtime folder)")
+	return flags
+}
+
 // doctorCommand is "Check this PC".
 func doctorCommand(ctx context.Context, args []string, out, errs io.Writer) error {
 	var o options
-	flags := flag.NewFlagSet("cardea-agent doctor", flag.ContinueOnError)
-	asJSON := flags.Bool("json", false, "print JSON")
-	flags.StringVar(&o.policy, "policy", "", "policy `file`, instead of those of this system")
-	flags.StringVar(&o.socket, "prompt-socket", "", "the agent's socket `path` (default in this user's runtime folder)")
-	if err := parse(flags, args, errs); err != nil {
+	if err := parse(o.doctorFlags(), args, errs); err != nil {
 		return err
 	}
-	if !*asJSON {
+	if !o.json {
 		fmt.Fprintln(errs, "Looking at readers, cards, network, policies and programs...")
 	}
 	report := examine(ctx, here(o))
-	if *asJSON {
+	if o.json {
 		if err := report.printJSON(out); err != nil {
 			return err
 		}
@@ -168,8 +175,8 @@ func (s surroundings) probes(rules *policy.Policy, facts prompt.Facts, inquiry e
 			Excluded: rules.Excluded, Devices: s.devices, Drivers: s.drivers, Built: s.built, Now: s.now,
 		}.Probe(),
 		card.ModuleCheck{List: list, Load: s.load()}.Probe(),
-		prompt.Check{Facts: facts, Err: inquiry, Version: version, System: runtime.GOOS + " " + runtime.GOARCH}.Probe(),
-		endpoint.PortCheck{Port: portOf(rules, facts), Self: self, Agent: facts.Process, Broker: facts.Broker != "" || facts.Process == 0 && s.broker(), Listening: s.listens}.Probe(),
+		prompt.Check{Facts: facts, Err: inquiry, Version: version, System: runtime.GOOS + " " + runtime.GOARCH, Installed: s.programs}.Probe(),
+		endpoint.PortCheck{Port: portOf(rules, facts), Self: self, Agent: facts.Process, Broker: facts.Broker != "" || facts.Process == 0 && s.broker(), Held: s.held, Listening: s.listens}.Probe(),
 		endpoint.LoopbackCheck{Lookup: s.lookup}.Probe(),
 		policy.PlacesCheck{Places: s.places}.Probe(),
 		browserpolicy.Check{Browsers: browsers(rules), Origins: rules.Origins(), Look: s.browser}.Probe(),

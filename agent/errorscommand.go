@@ -12,12 +12,17 @@ import (
 	"github.com/cardea-agent/cardea/agent/signin"
 )
 
+func (o *options) errorsFlags() *flag.FlagSet {
+	flags := flag.NewFlagSet("cardea-agent errors", flag.ContinueOnError)
+	flags.StringVar(&o.policy, "policy", "", "policy `file`, instead of those of this system")
+	return flags
+}
+
 // errorsCommand explains the codes that pages show, for whoever is asked about
 // one.
 func errorsCommand(args []string, out, errs io.Writer) error {
 	var o options
-	flags := flag.NewFlagSet("cardea-agent errors", flag.ContinueOnError)
-	flags.StringVar(&o.policy, "policy", "", "policy `file`, instead of those of this system")
+	flags := o.errorsFlags()
 	flags.SetOutput(errs)
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("%w: %w", errUsage, err)

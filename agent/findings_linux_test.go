@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
@@ -89,6 +90,7 @@ var produced = map[doctor.Code]func(c *computer){
 	doctor.PortBroker: func(c *computer) {
 		c.facts.Addresses, c.facts.Broker = []string{listenAsNobody(c)}, "/run/cardea/broker.sock"
 	},
+	doctor.PortDiffers: func(c *computer) { c.brokerAt(listenAsNobody(c)) },
 	doctor.PortHalf: func(c *computer) {
 		c.facts.Addresses = []string{c.listen("127.0.0.1:0").Addr().String()}
 	},
@@ -109,6 +111,7 @@ var produced = map[doctor.Code]func(c *computer){
 	doctor.PolicyOwn: func(c *computer) {
 		c.facts.PolicyFile = filepath.Join(c.root, "policy.toml")
 	},
+	doctor.AutostartOff: func(c *computer) { c.policyText = "autostart = false\n" + c.policyText },
 	doctor.OriginListed: well,
 	doctor.OriginsAsked: func(c *computer) { c.policyText += "[origins]\nask = true\n" },
 	doctor.NoOrigin:     func(c *computer) { c.policyText = "" },
@@ -140,6 +143,13 @@ var produced = map[doctor.Code]func(c *computer){
 	doctor.CheckFailed: func(c *computer) {
 		c.listens = func(uint16) ([]peer.Listener, error) { return nil, errors.New("peer: permission denied") }
 	},
+}
+
+// brokerAt has a machine service whose socket unit has that address.
+func (c *computer) brokerAt(address string) {
+	at := netip.MustParseAddrPort(address)
+	c.facts.Addresses, c.facts.Broker = []string{"/run/cardea/broker.sock"}, "/run/cardea/broker.sock"
+	c.held = func(context.Context) ([]uint16, error) { return []uint16{at.Port()}, nil }
 }
 
 func (c *computer) session(s desktop.Session) {

@@ -23,6 +23,7 @@ var fuzzed = []struct{ what, folder, target string }{
 	{"JSON params", "agent/protocol", "FuzzDecodeParams"},
 	{"prompt frames", "agent/prompt", "FuzzReadFrame"},
 	{"prompt frames that are acted on", "agent/prompt", "FuzzBothEndsTakeOrRefuseFrames"},
+	{"what modules say to pcscd", "pcsc/onereader", "FuzzNoRequestIsChangedOrReachesAnotherReader"},
 	{"host frames", "pkcs11/host", "FuzzReadFrame"},
 	{"host frames that are acted on", "pkcs11/host", "FuzzHear"},
 	{"policy files", "agent/policy", "FuzzParseNeverAllowsAnOriginThatIsNotHTTPS"},

@@ -29,23 +29,6 @@ const (
 	exitUnwell = 3 // "doctor" found what somebody has to mend
 )
 
-const usage = `cardea-agent lets web pages sign you in with the smartcard in your reader.
-
-Usage:
-  cardea-agent run [flags]            run the agent in this session
-  cardea-agent doctor [--json]        check this computer, and say what to do
-  cardea-agent support-report [FILE]  write what a service desk needs into one file
-  cardea-agent errors [CODE]          say what an error means, and who can mend it
-  cardea-agent policy show [--json]   say which settings count, and who decided them
-  cardea-agent policy check FILE      say what is wrong with a policy file, if anything
-  cardea-agent browser-policy         show what browsers have to be told; --apply tells them
-  cardea-agent origins list           list the sites that you decided about
-  cardea-agent origins revoke ORIGIN  take your answer about one of them back
-  cardea-agent version [--json]       say which version this is
-
-"cardea-agent run --help" lists the flags.
-`
-
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second interrupt ends the program at once, whatever it waits for.
@@ -56,33 +39,19 @@ func main() {
 // execute runs a command line and returns the exit code.
 func execute(ctx context.Context, args []string, out, errs io.Writer) int {
 	if len(args) == 0 {
-		fmt.Fprint(errs, usage)
+		fmt.Fprint(errs, usage())
 		return exitUsage
 	}
 	var err error
 	switch args[0] {
-	case "run":
-		err = run(ctx, args[1:], errs)
-	case "origins":
-		err = origins(args[1:], out, errs)
-	case "doctor":
-		err = doctorCommand(ctx, args[1:], out, errs)
-	case "support-report":
-		err = supportReport(ctx, args[1:], out, errs)
-	case "errors":
-		err = errorsCommand(args[1:], out, errs)
-	case "policy":
-		err = policyCommand(args[1:], out, errs)
-	case "browser-policy":
-		err = browserPolicy(args[1:], out, errs)
 	case moduleRole:
 		err = serveModule(args[1:])
-	case "version", "--version":
-		err = printVersion(args[1:], out, errs)
 	case "help", "--help", "-h":
-		fmt.Fprint(out, usage)
+		fmt.Fprint(out, usage())
+	case "--version":
+		err = printVersion(args[1:], out, errs)
 	default:
-		err = fmt.Errorf("%w: there is no command %q; see cardea-agent help", errUsage, args[0])
+		err = findCommand(args[0])(ctx, args[1:], out, errs)
 	}
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):

@@ -3,13 +3,18 @@ package main
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/cardea-agent/cardea/agent/loopback"
 )
 
 // otherProcess is set where a test starts this test program again as another
@@ -30,6 +35,24 @@ func TestMain(m *testing.M) {
 	})
 }
 
+// freePort finds a port that is free on both families. It is below the range
+// that systems hand out, so that no other test's ":0" takes it before the program
+// does, nor a connection.
+func freePort() (port string, err error) {
+	for range 50 {
+		port = strconv.Itoa(10000 + rand.IntN(10000))
+		var listeners []net.Listener
+		if listeners, err = loopback.Listen(net.JoinHostPort("127.0.0.1", port)); err != nil {
+			continue
+		}
+		for _, l := range listeners {
+			err = errors.Join(err, l.Close())
+		}
+		return port, err
+	}
+	return "", err
+}
+
 func TestTheProgramDoesAsItsScriptsSay(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "../testdata/script",
@@ -38,7 +61,9 @@ func TestTheProgramDoesAsItsScriptsSay(t *testing.T) {
 			e.Setenv("PCSCLITE_CSOCK_NAME", e.WorkDir+"/no-pcscd")
 			e.Setenv("XDG_RUNTIME_DIR", e.WorkDir+"/run")
 			e.Setenv("HOME", e.WorkDir)
-			return os.Mkdir(e.WorkDir+"/run", 0o700)
+			port, err := freePort()
+			e.Setenv("PORT", port)
+			return errors.Join(err, os.Mkdir(e.WorkDir+"/run", 0o700))
 		},
 		Condition: func(name string) (bool, error) {
 			if name != "namespace" {

@@ -11,6 +11,14 @@ import (
 	"github.com/cardea-agent/cardea/agent/weborigin"
 )
 
+func (o *options) originsFlags() *flag.FlagSet {
+	flags := flag.NewFlagSet("cardea-agent origins", flag.ContinueOnError)
+	flags.StringVar(&o.origins, "origins", "", "`file` of the answers (default below this user's state folder)")
+	flags.StringVar(&o.policy, "policy", "", "policy `file`, instead of those of this system")
+	flags.StringVar(&o.audit, "audit", "", "audit log `file` (default below this user's state folder)")
+	return flags
+}
+
 // origins lists the person's answers about sites, or takes one back. It works
 // on the file, whether an agent runs or not: one that runs notices.
 func origins(args []string, out, errs io.Writer) error {
@@ -19,10 +27,6 @@ func origins(args []string, out, errs io.Writer) error {
 		what, args = args[0], args[1:]
 	}
 	var o options
-	flags := flag.NewFlagSet("cardea-agent origins", flag.ContinueOnError)
-	flags.StringVar(&o.origins, "origins", "", "`file` of the answers (default below this user's state folder)")
-	flags.StringVar(&o.policy, "policy", "", "policy `file`, instead of those of this system")
-	flags.StringVar(&o.audit, "audit", "", "audit log `file` (default below this user's state folder)")
 	site := ""
 	if what == "revoke" {
 		if len(args) == 0 || args[0] == "" || args[0][0] == '-' {
@@ -30,7 +34,7 @@ func origins(args []string, out, errs io.Writer) error {
 		}
 		site, args = args[0], args[1:]
 	}
-	if err := parse(flags, args, errs); err != nil {
+	if err := parse(o.originsFlags(), args, errs); err != nil {
 		return err
 	}
 	if o.origins == "" {

@@ -24,18 +24,43 @@ func policyCommand(args []string, out, errs io.Writer) error {
 	return fmt.Errorf("%w: there is no command policy %q; there are show and check", errUsage, args[0])
 }
 
+var errNoAutostart = errors.New("the policy keeps agent and tray from starting by themselves (autostart)")
+
+// autostart is what starts agent and tray asks first. A policy that is not good
+// keeps nothing from starting: the agent says then what is wrong with it.
+func autostart(args []string, _, errs io.Writer) error {
+	var o options
+	if err := parse(o.autostartFlags(), args, errs); err != nil {
+		return err
+	}
+	if p, err := o.places().Load(); err == nil && !p.Autostart() {
+		return errNoAutostart
+	}
+	return nil
+}
+
+func (o *options) autostartFlags() *flag.FlagSet {
+	flags := flag.NewFlagSet("cardea-agent autostart", flag.ContinueOnError)
+	flags.StringVar(&o.policy, "policy", "", "policy `file`, instead of those of this system")
+	return flags
+}
+
+func (o *options) showPolicyFlags() *flag.FlagSet {
+	flags := flag.NewFlagSet("cardea-agent policy show", flag.ContinueOnError)
+	flags.BoolVar(&o.json, "json", false, "print JSON")
+	flags.StringVar(&o.policy, "policy", "", "policy `file`, instead of those of this system")
+	return flags
+}
+
 // showPolicy prints each setting and where it comes from, as an agent would find
 // them that starts now.
 func showPolicy(args []string, out, errs io.Writer) error {
 	var o options
-	flags := flag.NewFlagSet("cardea-agent policy show", flag.ContinueOnError)
-	asJSON := flags.Bool("json", false, "print JSON")
-	flags.StringVar(&o.policy, "policy", "", "policy `file`, instead of those of this system")
-	if err := parse(flags, args, errs); err != nil {
+	if err := parse(o.showPolicyFlags(), args, errs); err != nil {
 		return err
 	}
 	p, err := o.places().Load()
-	if *asJSON {
+	if o.json {
 		return errors.Join(printPolicyJSON(out, p, err), quiet(err))
 	}
 	if err != nil {
@@ -87,9 +112,13 @@ func problems(all []*policy.Problem) []shownProblem {
 	return shown
 }
 
+func (o *options) checkPolicyFlags() *flag.FlagSet {
+	return flag.NewFlagSet("cardea-agent policy check", flag.ContinueOnError)
+}
+
 // checkPolicy says all that is wrong with one file, in one go.
 func checkPolicy(args []string, out, errs io.Writer) error {
-	flags := flag.NewFlagSet("cardea-agent policy check", flag.ContinueOnError)
+	var o options
 	if len(args) == 0 || args[0] == "" {
 		return fmt.Errorf("%w: cardea-agent policy check needs a file", errUsage)
 	}
@@ -97,7 +126,7 @@ func checkPolicy(args []string, out, errs io.Writer) error {
 	if file[0] == '-' {
 		file, rest = "", args
 	}
-	if err := parse(flags, rest, errs); err != nil {
+	if err := parse(o.checkPolicyFlags(), rest, errs); err != nil {
 		return err
 	}
 	p, err := policy.Check(file)

@@ -52,8 +52,20 @@ var rules = []rule{
 		why: "whether somebody can be asked is known without readers and pages",
 	},
 	{
+		of: "agent/socketunit", only: []string{std, "github.com/godbus/dbus/v5"},
+		why: "a question to the service manager needs nothing else",
+	},
+	{
 		of: "agent/doctor", only: []string{std, "agent/protocol"},
 		why: "what looks lives with what it looks at, so a window can show findings and reach nothing",
+	},
+	{
+		of: "agent/buildinfo", only: []string{std},
+		why: "every program says what it is built from, so it may bring nothing along",
+	},
+	{
+		of: "agent/manual", only: []string{std},
+		why: "pages are written from a program's own tables, and from nothing else",
 	},
 	{
 		of: "agent/logfile", only: []string{std},
@@ -109,7 +121,7 @@ var rules = []rule{
 		why: "whom the agent trusts with its own process is read in one place",
 	},
 	{
-		of: "agent/card", only: []string{std, "agent/card/cards", "agent/doctor", "agent/signin", "agent/trust", "pcsc", "pcsc/apdu", "pcsc/piv", "pkcs11/host"}, never: []string{"agent/endpoint", "agent/prompt/..."},
+		of: "agent/card", only: []string{std, "agent/card/cards", "agent/doctor", "agent/signin", "agent/trust", "pcsc", "pcsc/apdu", "pcsc/onereader", "pcsc/piv", "pkcs11/host"}, never: []string{"agent/endpoint", "agent/prompt/..."},
 		why: "what speaks to cards knows nothing of pages and windows, and loads no module itself",
 	},
 	{
@@ -121,6 +133,10 @@ var rules = []rule{
 		why: "what reads a card's bytes depends on nothing that could hide a fault",
 	},
 	{
+		of: "pcsc/onereader", only: []string{std, "golang.org/x/sys/..."},
+		why: "what stands before pcscd passes on what it does not need to know",
+	},
+	{
 		of: "pcsc/piv", only: []string{std, "pcsc", "pcsc/apdu"},
 		why: "what a card is told can be checked by reading three packages",
 	},
@@ -130,14 +146,14 @@ var rules = []rule{
 	},
 	{
 		of: "agent/broker", only: []string{
-			std, "agent/peer", "agent/handover", "agent/loopback", "agent/winservice", "github.com/kardianos/service",
+			std, "agent/buildinfo", "agent/peer", "agent/handover", "agent/loopback", "agent/winservice", "github.com/kardianos/service",
 			"github.com/coreos/go-systemd/v22/activation", "golang.org/x/sync/...", "golang.org/x/sys/...",
 		},
 		never: []string{"pcsc/...", "pkcs11/...", "ui/...", "web/...", "agent/signin", "agent/prompt/...", "agent/endpoint", "github.com/ebfe/scard"},
 		why:   "what owns the port for everybody can do nothing but hand connections over",
 	},
 	{
-		of: "agent/supervisor", only: []string{std, "agent/policy", "agent/winservice", "golang.org/x/sys/..."},
+		of: "agent/supervisor", only: []string{std, "agent/buildinfo", "agent/policy", "agent/winservice", "golang.org/x/sys/..."},
 		never: []string{
 			"pcsc/...", "pkcs11/...", "ui/...", "web/...", "agent/prompt/...", "agent/endpoint", "agent/handover", "agent/loopback",
 			"github.com/ebfe/scard", "github.com/Microsoft/go-winio", "github.com/hashicorp/yamux",
@@ -173,7 +189,7 @@ var rules = []rule{
 		why: "modules know readers by name alone, and have connections of their own to them",
 	},
 	{
-		of: "ui/...", only: []string{std, foreign, "ui/...", "agent/prompt/...", "agent/signin", "agent/protocol"},
+		of: "ui/...", only: []string{std, foreign, "ui/...", "agent/buildinfo", "agent/prompt/...", "agent/signin", "agent/protocol"},
 		never: []string{"pcsc/...", "pkcs11/...", "agent/card", "agent/session", "agent/endpoint"},
 		why:   "what draws windows must not be able to sign",
 	},

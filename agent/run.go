@@ -27,7 +27,7 @@ import (
 	"github.com/cardea-agent/cardea/pkcs11/host"
 )
 
-// options are the flags of run.
+// options are the flags of all commands.
 type options struct {
 	listen    string
 	broker    string
@@ -40,20 +40,18 @@ type options struct {
 	socket    string
 	developer bool
 	verbose   bool
+	json      bool
+	names     bool
+	apply     bool
+	remove    bool
+	system    string
 }
 
 // heapGrowth is by how much of what is in use, in percent, the heap may grow before
 // it is looked through. Go's own is 100.
 const heapGrowth = 60
 
-func run(ctx context.Context, args []string, errs io.Writer) error {
-	if err := nodump.Disable(); err != nil {
-		return err
-	}
-	// The agent runs on every computer all day and works for milliseconds: a
-	// small heap is worth more than rare collections.
-	debug.SetGCPercent(heapGrowth)
-	var o options
+func (o *options) runFlags() *flag.FlagSet {
 	flags := flag.NewFlagSet("cardea-agent run", flag.ContinueOnError)
 	flags.StringVar(&o.listen, "listen", "", "loopback `address` and port for pages (default 127.0.0.1 and the policy's port); both families are served")
 	flags.StringVar(&o.broker, "broker", "", "take connections from the broker that agents dial at this `path`, instead of listening")
@@ -66,7 +64,18 @@ func run(ctx context.Context, args []string, errs io.Writer) error {
 	flags.StringVar(&o.socket, "prompt-socket", "", "the tray's socket `path` (default in this user's runtime folder)")
 	flags.BoolVar(&o.developer, "developer", false, "also let in listed http origins of this computer")
 	flags.BoolVar(&o.verbose, "verbose", false, "log more, whatever the policy says")
-	if err := parse(flags, args, errs); err != nil {
+	return flags
+}
+
+func run(ctx context.Context, args []string, errs io.Writer) error {
+	if err := nodump.Disable(); err != nil {
+		return err
+	}
+	// The agent runs on every computer all day and works for milliseconds: a
+	// small heap is worth more than rare collections.
+	debug.SetGCPercent(heapGrowth)
+	var o options
+	if err := parse(o.runFlags(), args, errs); err != nil {
 		return err
 	}
 	if o.prompt != "tray" && o.prompt != "terminal" {

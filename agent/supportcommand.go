@@ -22,14 +22,19 @@ import (
 // logTail is how much of the log file goes into a report, in bytes.
 const logTail = 512 << 10
 
-// supportReport writes what a service desk needs into one file.
-func supportReport(ctx context.Context, args []string, out, errs io.Writer) error {
-	var o options
+func (o *options) supportFlags() *flag.FlagSet {
 	flags := flag.NewFlagSet("cardea-agent support-report", flag.ContinueOnError)
-	names := flags.Bool("with-names", false, "leave this user's names in")
+	flags.BoolVar(&o.names, "with-names", false, "leave this user's names in")
 	flags.StringVar(&o.policy, "policy", "", "policy `file`, instead of those of this system")
 	flags.StringVar(&o.log, "log", "", "the agent's log `file`, when no agent runs (default below this user's state folder)")
 	flags.StringVar(&o.socket, "prompt-socket", "", "the agent's socket `path` (default in this user's runtime folder)")
+	return flags
+}
+
+// supportReport writes what a service desk needs into one file.
+func supportReport(ctx context.Context, args []string, out, errs io.Writer) error {
+	var o options
+	flags := o.supportFlags()
 	flags.SetOutput(errs)
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -41,12 +46,12 @@ func supportReport(ctx context.Context, args []string, out, errs io.Writer) erro
 		return fmt.Errorf("%w: %q is one word too many", errUsage, flags.Arg(1))
 	}
 	person := supportreport.Person{}
-	if !*names {
+	if !o.names {
 		person = thisPerson()
 	}
 	fmt.Fprintln(errs, "Looking at readers, cards, network, policies and programs...")
 	r := examine(ctx, here(o))
-	parts, err := o.parts(r)
+	parts, err := o.parts(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -58,7 +63,7 @@ func supportReport(ctx context.Context, args []string, out, errs io.Writer) erro
 	if err != nil {
 		return err
 	}
-	return printEntries(out, path, *names, entries)
+	return printEntries(out, path, o.names, entries)
 }
 
 func printEntries(out io.Writer, path string, names bool, entries []supportreport.Entry) error {
@@ -79,7 +84,7 @@ func printEntries(out io.Writer, path string, names bool, entries []supportrepor
 }
 
 // parts are the texts of a report.
-func (o options) parts(r report) ([]supportreport.Part, error) {
+func (o options) parts(ctx context.Context, r report) ([]supportreport.Part, error) {
 	var found, foundJSON, settings strings.Builder
 	if err := errors.Join(r.print(&found), r.printJSON(&foundJSON)); err != nil {
 		return nil, err
@@ -92,7 +97,7 @@ func (o options) parts(r report) ([]supportreport.Part, error) {
 	if err := printPolicyJSON(&settings, p, loadErr); err != nil {
 		return nil, err
 	}
-	versions, err := json.MarshalIndent(versionsOf(r), "", "  ")
+	versions, err := json.MarshalIndent(versionsOf(ctx, r), "", "  ")
 	if err != nil {
 		return nil, err
 	}
@@ -123,11 +128,11 @@ func (o options) parts(r report) ([]supportreport.Part, error) {
 }
 
 // versionsOf lists the versions of all parts.
-func versionsOf(r report) map[string]any {
+func versionsOf(ctx context.Context, r report) map[string]any {
 	versions := map[string]any{
 		"program": version, "protocol": protocol.Version, "go": runtime.Version(),
 		"system": runtime.GOOS, "architecture": runtime.GOARCH, "release": release(),
-		"agent": r.facts.Version, "tray": r.facts.Tray.Version,
+		"agent": r.facts.Version, "tray": r.facts.Tray.Version, "installed": installed(ctx),
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		modules := map[string]string{}

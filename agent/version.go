@@ -1,26 +1,30 @@
 package main
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
-	"runtime"
 
+	"github.com/cardea-agent/cardea/agent/buildinfo"
 	"github.com/cardea-agent/cardea/agent/protocol"
 )
 
-func printVersion(args []string, out, errs io.Writer) error {
+func (o *options) versionFlags() *flag.FlagSet {
 	flags := flag.NewFlagSet("cardea-agent version", flag.ContinueOnError)
-	asJSON := flags.Bool("json", false, "print a JSON object")
-	if err := parse(flags, args, errs); err != nil {
+	flags.BoolVar(&o.json, "json", false, "print a JSON object, with all that it was built from")
+	return flags
+}
+
+func printVersion(args []string, out, errs io.Writer) error {
+	var o options
+	if err := parse(o.versionFlags(), args, errs); err != nil {
 		return err
 	}
-	if !*asJSON {
+	if !o.json {
 		_, err := fmt.Fprintln(out, "cardea-agent", version)
 		return err
 	}
-	return json.NewEncoder(out).Encode(map[string]any{
-		"version": version, "protocol": protocol.Version, "go": runtime.Version(), "system": runtime.GOOS, "architecture": runtime.GOARCH,
-	})
+	info := buildinfo.Of("cardea-agent", version)
+	info.Protocol = protocol.Version
+	return info.Print(out)
 }

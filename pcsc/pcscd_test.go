@@ -22,7 +22,7 @@ import (
 func TestMain(m *testing.M) { os.Exit(pcscdtest.Main(m)) }
 
 // patience bounds every wait for pcscd, which looks for cards each 400 ms.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // echo is a card that answers each command with the command and 9000, or not at
 // all while it is mute.

@@ -88,10 +88,22 @@ func TestMain(m *testing.M) {
 // newDesk starts it all, and ends it with the test. env is for the tray.
 func newDesk(t *testing.T, env ...string) *desk {
 	t.Helper()
-	return newDeskWith(t, false, env...)
+	return newDeskOf(t, false, nil, env...)
 }
 
 func newDeskWith(t *testing.T, panel bool, env ...string) *desk {
+	t.Helper()
+	return newDeskOf(t, panel, nil, env...)
+}
+
+// newDeskKeeping is newDesk with a panel, and an agent that knows answers about
+// sites.
+func newDeskKeeping(t *testing.T, answers prompt.SiteKeeper, env ...string) *desk {
+	t.Helper()
+	return newDeskOf(t, true, answers, env...)
+}
+
+func newDeskOf(t *testing.T, panel bool, answers prompt.SiteKeeper, env ...string) *desk {
 	t.Helper()
 	need(t, "Xvfb", "openbox", "xdotool", "import")
 	home := t.TempDir()
@@ -104,7 +116,7 @@ func newDeskWith(t *testing.T, panel bool, env ...string) *desk {
 		d.startPanel(home)
 	}
 	socket := filepath.Join(home, "run", "prompt.sock")
-	server, err := prompt.NewServer(prompt.ServerConfig{Path: socket, Version: "dev", Log: slog.New(slog.NewTextHandler(d.log, nil))})
+	server, err := prompt.NewServer(prompt.ServerConfig{Path: socket, Version: "dev", Log: slog.New(slog.NewTextHandler(d.log, nil)), Sites: answers})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +205,7 @@ func (d *desk) run(cmd *exec.Cmd) {
 // other programs that tell nobody.
 func (d *desk) eventually(what string, ok func() bool) {
 	d.t.Helper()
-	for limit := time.Now().Add(15 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
+	for limit := time.Now().Add(30 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(limit) {
 			d.t.Fatalf("never: %s\n%s", what, d.log.String())
 		}
@@ -287,7 +299,7 @@ func (d *desk) pin(a asking) (pin string, lastTry bool) {
 		return pin, answer.LastTry
 	case err := <-a.err:
 		d.t.Fatal(err)
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		d.screenshot("failure")
 		d.t.Fatal("no answer: see the screenshot")
 	}

@@ -23,6 +23,7 @@ import (
 	"fyne.io/fyne/v2/app"
 	"github.com/go-gl/glfw/v3.4/glfw"
 
+	"github.com/cardea-agent/cardea/agent/buildinfo"
 	"github.com/cardea-agent/cardea/agent/prompt"
 	"github.com/cardea-agent/cardea/agent/prompt/nodump"
 	"github.com/cardea-agent/cardea/ui/pinprompt"
@@ -34,18 +35,45 @@ import (
 // version is set by the linker.
 var version = "dev"
 
+// options are the flags.
+type options struct {
+	socket  string
+	status  bool
+	lang    string
+	version bool
+	json    bool
+}
+
+func (o *options) flags() *flag.FlagSet {
+	flags := flag.NewFlagSet("cardea-tray", flag.ContinueOnError)
+	flags.StringVar(&o.socket, "socket", "", "meet the agent at this `path` instead of the user's own place")
+	flags.BoolVar(&o.status, "status", false, "show the status window at once")
+	flags.StringVar(&o.lang, "lang", "", "language, as a BCP 47 `tag`; the system's when empty")
+	flags.BoolVar(&o.version, "version", false, "print the version and end")
+	flags.BoolVar(&o.json, "json", false, "print it as a JSON object, with all that it was built from, and end")
+	return flags
+}
+
 func main() {
-	socket := flag.String("socket", "", "meet the agent at this `path` instead of the user's own place")
-	showStatus := flag.Bool("status", false, "show the status window at once")
-	lang := flag.String("lang", "", "language, as a BCP 47 `tag`; the system's when empty")
-	showVersion := flag.Bool("version", false, "print the version and end")
-	flag.Parse()
-	if *showVersion {
-		fmt.Println(version)
+	var o options
+	if err := o.flags().Parse(os.Args[1:]); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return
+		}
+		os.Exit(2)
+	}
+	switch {
+	case o.json:
+		if err := buildinfo.Of("cardea-tray", version).Print(os.Stdout); err != nil {
+			os.Exit(1)
+		}
+		return
+	case o.version:
+		fmt.Println("cardea-tray", version)
 		return
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	if err := run(log, *socket, *lang, *showStatus); err != nil {
+	if err := run(log, o.socket, o.lang, o.status); err != nil {
 		log.Error("cardea-tray ends", "reason", err)
 		os.Exit(1)
 	}
@@ -63,8 +91,9 @@ func run(log *slog.Logger, socket, lang string, showStatus bool) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 
-	window := status.New(a, say, a.Quit)
-	icon := tray.NewAdapter(a, say, window.Show, a.Quit)
+	sites := status.NewSites(a, say, agent(socket))
+	window := status.New(a, say, sites.Show, a.Quit)
+	icon := tray.NewAdapter(a, say, window.Show, sites.Show, a.Quit)
 	pins := pinprompt.New(a, screenHeight, log)
 	client, err := prompt.NewClient(prompt.ClientConfig{
 		Path: socket, Version: version, Prompter: pins, Log: log,
@@ -96,6 +125,17 @@ func run(log *slog.Logger, socket, lang string, showStatus bool) error {
 	// Windows are gone with the app; what waits for one ends with ctx.
 	serving.Wait()
 	return nil
+}
+
+// agent is where the agent is met, for what the person answered about sites.
+type agent string
+
+func (a agent) List(ctx context.Context) (prompt.Sites, error) {
+	return prompt.ListSites(ctx, string(a))
+}
+
+func (a agent) TakeBack(ctx context.Context, origin string) (prompt.Sites, error) {
+	return prompt.TakeBackSite(ctx, string(a), origin)
 }
 
 // screenHeight is the height of the screen without panels, in pixels. Fyne does

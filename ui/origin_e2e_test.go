@@ -4,9 +4,13 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/cardea-agent/cardea/agent/prompt"
 	"github.com/cardea-agent/cardea/agent/signin"
 )
 
@@ -39,7 +43,7 @@ func (d *desk) said(done chan verdict, allowed bool) {
 		if v.allowed != allowed || v.err != nil {
 			d.t.Errorf("the agent hears %v, %v", v.allowed, v.err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		d.t.Fatal("no answer")
 	}
 	d.eventually("the window is hidden", func() bool { return !d.windowVisible() })
@@ -61,6 +65,75 @@ func TestAPersonIsAskedAboutASiteInTheRealWindow(t *testing.T) {
 	done = d.asksAbout(unlisted, unlisted)
 	d.must("xdotool", "key", "Escape")
 	d.said(done, false)
+}
+
+// answers are what a person answered about sites.
+type answers struct {
+	mu  sync.Mutex
+	all []prompt.Site
+}
+
+func (a *answers) Sites() (prompt.Sites, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return prompt.Sites{Counts: true, Answers: slices.Clone(a.all)}, nil
+}
+
+func (a *answers) TakeBack(origin string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.all = slices.DeleteFunc(a.all, func(s prompt.Site) bool { return s.Origin == origin })
+	return nil
+}
+
+func (a *answers) left() (origins []string) {
+	sites, _ := a.Sites()
+	for _, s := range sites.Answers {
+		origins = append(origins, s.Origin)
+	}
+	return origins
+}
+
+func TestAPersonTakesAnswersBackInTheRealWindowByKeyboard(t *testing.T) {
+	for name, c := range map[string]struct {
+		title string
+		env   []string
+	}{
+		"sites":       {"^Cardea websites$", nil},
+		"sites-welsh": {"^Gwefannau Cardea$", []string{"LANG=cy_GB.UTF-8", "LANGUAGE=cy", "FYNE_THEME=light"}},
+	} {
+		kept := &answers{}
+		for i := range 12 {
+			site := fmt.Sprintf("https://ward-%d.hospital.example", i)
+			kept.all = append(kept.all, prompt.Site{Origin: site, Readable: site, Allowed: i%2 == 0, At: time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)})
+		}
+		kept.all[1].Origin, kept.all[1].Readable = unlisted, "https://bücher.hospital.example:8443"
+		d := newDeskKeeping(t, kept, c.env...)
+		item := d.item()
+		item.shows(map[bool]string{true: "Websites…", false: "Gwefannau…"}[c.env == nil])
+		item.click(map[bool]string{true: "Websites…", false: "Gwefannau…"}[c.env == nil])
+		d.eventually("the window is shown", func() bool {
+			out, err := d.do("xdotool", "search", "--onlyvisible", "--name", c.title)
+			return err == nil && out != ""
+		})
+		d.drawn(name)
+		d.must("xdotool", "key", "Return")
+		d.eventually("the first answer is taken back", func() bool { return len(kept.left()) == 11 })
+		d.drawn(name + "-taken-back")
+		for range 10 {
+			d.must("xdotool", "key", "Tab")
+		}
+		d.drawn(name + "-last")
+		d.must("xdotool", "key", "space")
+		d.eventually("the last answer is taken back", func() bool {
+			return len(kept.left()) == 10 && !slices.Contains(kept.left(), "https://ward-11.hospital.example")
+		})
+		d.must("xdotool", "key", "Escape")
+		d.eventually("the window is hidden", func() bool {
+			out, err := d.do("xdotool", "search", "--onlyvisible", "--name", c.title)
+			return err != nil || out == ""
+		})
+	}
 }
 
 func TestAPINTakesTheRealWindowFromAQuestionAboutASite(t *testing.T) {

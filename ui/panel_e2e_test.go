@@ -186,7 +186,7 @@ func TestTheTrayShowsTheStateAndItsMenuWorks(t *testing.T) {
 		if err != nil {
 			t.Errorf("the tray ended with %v\n%s", err, d.log.String())
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("Quit does nothing")
 	}
 }
@@ -204,7 +204,7 @@ func TestASecondTrayTakesOverWithItsWindow(t *testing.T) {
 		if err != nil {
 			t.Errorf("the first tray ended with %v\n%s", err, d.log.String())
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("the first tray is still there")
 	}
 	d.eventually("the new tray's keys count", func() bool { return d.keysCount() == 2 })

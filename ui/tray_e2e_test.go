@@ -119,7 +119,7 @@ func TestEscapeIsNo(t *testing.T) {
 		if signin.CodeOf(err) != signin.CodeCancelled {
 			t.Error(err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("no answer")
 	}
 	dialog.Close()

@@ -16,6 +16,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/cardea-agent/cardea/agent/signin"
 	"github.com/cardea-agent/cardea/agent/weborigin"
 )
 
@@ -115,6 +116,16 @@ func (f *File) Revoke(origin string) (was Answer, err error) {
 		return "", err
 	}
 	return was, nil
+}
+
+// TakeBack is Revoke for a person at their tray: a yes that is taken back has its
+// line in the audit log.
+func (f *File) TakeBack(origin string, audit signin.Audit) error {
+	was, err := f.Revoke(origin)
+	if err == nil && was == Allowed {
+		audit.Record(signin.Event{What: EventRevoke, Origin: origin, Outcome: "ok"})
+	}
+	return err
 }
 
 // keep notes that a question was asked, and the answer if there was one.

@@ -73,12 +73,13 @@ func measureModules(ctx context.Context, folder string, rounds int) (figures []f
 	defer pkcs11test.CleanUp()
 	for _, part := range []struct {
 		name, fault string
+		call        time.Duration
 		goal        float64
 	}{
-		{"module_crash_recovery_ms", "C_Sign crashes", recoveryGoal},
-		{"module_hang_recovery_ms", "C_Sign hangs", recoveryGoal + milliseconds(hangDeadline)},
+		{"module_crash_recovery_ms", "C_Sign crashes", 0, recoveryGoal}, // a busy machine may need more time for a sound call
+		{"module_hang_recovery_ms", "C_Sign hangs", hangDeadline, recoveryGoal + milliseconds(hangDeadline)},
 	} {
-		took, err := m.recovery(stage, faulty, part.fault, min(rounds, fewerRounds))
+		took, err := m.recovery(stage, faulty, part.fault, part.call, min(rounds, fewerRounds))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", part.name, err)
 		}
@@ -183,8 +184,8 @@ func (m *modules) spareIsReady() error {
 }
 
 // recovery is the time from a request that a fault ends to the next signature.
-func (m *modules) recovery(stage *stage, faulty *pkcs11test.Faulty, fault string, rounds int) (took series, err error) {
-	h, err := newHost(faulty.Module, faulty.Environ(), hangDeadline)
+func (m *modules) recovery(stage *stage, faulty *pkcs11test.Faulty, fault string, call time.Duration, rounds int) (took series, err error) {
+	h, err := newHost(faulty.Module, faulty.Environ(), call)
 	if err != nil {
 		return nil, err
 	}

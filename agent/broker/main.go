@@ -23,6 +23,7 @@ import (
 
 	"github.com/kardianos/service"
 
+	"github.com/cardea-agent/cardea/agent/buildinfo"
 	"github.com/cardea-agent/cardea/agent/handover"
 	"github.com/cardea-agent/cardea/agent/peer"
 )
@@ -43,19 +44,38 @@ func main() {
 	}
 }
 
-func run(args []string) error {
+// options are the flags.
+type options struct {
+	listen  string
+	path    string
+	managed bool // by the service manager of Windows
+	version bool
+	json    bool
+}
+
+func (o *options) flags() *flag.FlagSet {
 	flags := flag.NewFlagSet("cardea-broker", flag.ContinueOnError)
-	listen := flags.String("listen", net.JoinHostPort("127.0.0.1", strconv.Itoa(defaultPort)), "loopback `address` and port for pages; both families are served")
-	path := flags.String("socket", handover.DefaultPath, "where agents dial, a `path`")
-	managed := managedFlag(flags)
-	show := flags.Bool("version", false, "say which version this is")
+	flags.StringVar(&o.listen, "listen", net.JoinHostPort("127.0.0.1", strconv.Itoa(defaultPort)), "loopback `address` and port for pages; both families are served")
+	flags.StringVar(&o.path, "socket", handover.DefaultPath, "where agents dial, a `path`")
+	managedFlag(flags, &o.managed)
+	flags.BoolVar(&o.version, "version", false, "say which version this is")
+	flags.BoolVar(&o.json, "json", false, "say it as a JSON object, with all that it was built from")
+	return flags
+}
+
+func run(args []string) error {
+	var o options
+	flags := o.flags()
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("%q is one word too many", flags.Arg(0))
 	}
-	if *show {
+	switch {
+	case o.json:
+		return buildinfo.Of("cardea-broker", version).Print(os.Stdout)
+	case o.version:
 		fmt.Println("cardea-broker", version)
 		return nil
 	}
@@ -64,8 +84,8 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	p.open = func() error { return p.listen(*listen, *path) }
-	if *managed {
+	p.open = func() error { return p.listen(o.listen, o.path) }
+	if o.managed {
 		return errors.Join(runManaged(p, s), p.err)
 	}
 	p.logTo(os.Stderr)

@@ -11,6 +11,6 @@ import (
 
 // managedFlag has no flag: under systemd and launchd the broker is the same
 // program as by hand.
-func managedFlag(*flag.FlagSet) *bool { return new(bool) }
+func managedFlag(*flag.FlagSet, *bool) {}
 
 func runManaged(*program, service.Service) error { return errors.ErrUnsupported }

@@ -15,8 +15,8 @@ const serviceName = "CardeaBroker"
 // managedFlag says that the service manager started the program. It is not
 // guessed from the session, as kardianos/service does by itself: Wine's services
 // are in another one.
-func managedFlag(flags *flag.FlagSet) *bool {
-	return flags.Bool("service", false, "be the service that the system's manager started")
+func managedFlag(flags *flag.FlagSet, managed *bool) {
+	flags.BoolVar(managed, "service", false, "be the service that the system's manager started")
 }
 
 // runManaged is the service. It listens once the manager knows it, so that the

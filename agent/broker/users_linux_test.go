@@ -176,9 +176,12 @@ func (p *person) insert() {
 	p.pcscd = daemon.Env()
 }
 
+// startAgent starts the person's agent, and returns when the broker keeps it.
 func (p *person) startAgent() {
 	t := p.m.t
 	t.Helper()
+	here := []string{"an agent is here", fmt.Sprint("user=", p.uid)}
+	before := found(p.m.log.String(), here)
 	policy := filepath.Join(p.m.folder, "policy.toml")
 	if err := os.WriteFile(policy, []byte("[[origin]]\nurl = \""+origin+"\"\n"), 0o644); err != nil {
 		t.Fatal(err)
@@ -193,6 +196,7 @@ func (p *person) startAgent() {
 	agent, ended := p.agent, start(t, p.agent)
 	p.stopAgent = func() { _ = agent.Process.Kill(); _ = ended() }
 	t.Cleanup(p.stopAgent)
+	p.m.log.awaitTimes(t, before+1, here...)
 }
 
 func (p *person) credential() *syscall.SysProcAttr {

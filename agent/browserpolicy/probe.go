@@ -90,6 +90,8 @@ func (c Check) browser(b Browser, state InForce) []doctor.Finding {
 			seen += " Firefox asks only where its check of WebSockets is turned on."
 		}
 		findings = append(findings, doctor.Finding{Code: doctor.BrowserAsks, Seen: seen})
+	case len(findings) == 0 && where == "no policy":
+		findings = append(findings, doctor.Finding{Code: doctor.BrowserAllows, Seen: fmt.Sprintf("%s: no site is listed that it has to allow.", b)})
 	case len(findings) == 0:
 		findings = append(findings, doctor.Finding{Code: doctor.BrowserAllows, Seen: fmt.Sprintf("%s: %s allows every listed site.", b, where)})
 	}

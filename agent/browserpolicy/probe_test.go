@@ -48,6 +48,15 @@ func TestWhichEntriesStandForASite(t *testing.T) {
 	}
 }
 
+func TestWithoutASiteABrowserHasNothingToAllow(t *testing.T) {
+	for _, origins := range [][]string{nil, {"http://localhost:3000"}} {
+		got := Check{Browsers: All, Origins: origins}.browser(Chromium, InForce{Installed: true})
+		if len(got) != 1 || got[0].Code != doctor.BrowserAllows || got[0].Seen != "chromium: no site is listed that it has to allow." {
+			t.Errorf("%+v", got)
+		}
+	}
+}
+
 // What browser-policy writes is what the check finds.
 func TestWhatIsWrittenForABrowserAllowsIt(t *testing.T) {
 	origins := []string{"https://a.example", "https://*.b.example", "https://c.example:8443", "https://[2001:db8::1]", "http://localhost:3000"}

@@ -48,7 +48,10 @@ func hosts(t testing.TB, log *slog.Logger, changes ...func(*host.Config)) func(c
 	if err != nil {
 		t.Fatal(err)
 	}
-	return func(_ cards.Module, file string) Module {
+	return func(m cards.Module, file string) Module {
+		if len(changes) == 0 {
+			return StartModule(command, m, file, log)
+		}
 		c := host.Config{Command: command, Module: file, Log: log}
 		for _, change := range changes {
 			change(&c)

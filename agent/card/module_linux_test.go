@@ -467,7 +467,7 @@ func TestACardForgetsThePINOfAModuleThatWasKilled(t *testing.T) {
 func TestAModuleThatHangsIsEndedByItsDeadline(t *testing.T) {
 	faulty := pkcs11test.NewFaulty(t, pkcs11test.New(t, pkcs11test.P256))
 	open := hosts(t, slog.New(slog.DiscardHandler), func(c *host.Config) {
-		c.Module, c.Env, c.Call = faulty.Module, faulty.Environ(), 2*time.Second
+		c.Module, c.Env, c.Call = faulty.Module, faulty.Environ(), 5*time.Second // which sound calls stay below
 	})
 	d := startDesk(t, Config{List: listOf(t, foreignATR, anyFile), Modules: open}, faulty.Slot)
 	card := virtual.NewCard(d.ca, virtual.Foreign())

@@ -3,12 +3,14 @@ package card
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/cardea-agent/cardea/agent/card/cards"
 	"github.com/cardea-agent/cardea/agent/signin"
 	"github.com/cardea-agent/cardea/pcsc"
+	"github.com/cardea-agent/cardea/pcsc/onereader"
 	"github.com/cardea-agent/cardea/pkcs11/host"
 )
 
@@ -21,12 +23,26 @@ type Module interface {
 	Close()
 }
 
+// StartModule gives the use of a module, which is loaded by processes that
+// command starts; see host.Config. Where it can be had, each sees one reader.
+func StartModule(command []string, module cards.Module, file string, log *slog.Logger) Module {
+	c := host.Config{Command: command, Module: file, AllowInternet: module.Internet, Log: log}
+	readers, err := onereader.Listen()
+	switch {
+	case err == nil:
+		c.Readers = readers
+	case !errors.Is(err, onereader.ErrUnsupported):
+		log.Warn("a module will see the cards in all readers", "module", module.ID, "err", err)
+	}
+	return host.New(c)
+}
+
 // modules are the modules of the list that were needed so far.
 type modules struct {
 	open func(module cards.Module, file string) Module // nil: there are none
-	// turn holds one token while a module is used. Only one is at a time: each
-	// looks at the cards in all readers, and what one selects on a card would
-	// end the log-in of another.
+	// turn holds one token while a module is used. Only one is at a time: where
+	// it cannot be shown one reader, it looks at the cards in all, and what one
+	// selects on a card would end the log-in of another.
 	turn chan struct{}
 
 	mu     sync.Mutex // guards what follows

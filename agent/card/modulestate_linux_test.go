@@ -77,7 +77,11 @@ func TestAModuleThatRefusesWhileCardsGoInIsAskedMoreOften(t *testing.T) {
 
 func TestAModuleThatGoesOnFailingIsAskedAgainForARequest(t *testing.T) {
 	s := newScene(t)
-	s.module.next(fails(crashed(false)), fails(&host.Failure{How: host.Hung}), fails(&host.Failure{How: host.Refused}))
+	seen := make(chan struct{})
+	s.module.next(fails(crashed(false)), fails(&host.Failure{How: host.Hung}), func(string) error {
+		<-seen
+		return &host.Failure{How: host.Refused}
+	})
 	s.insert()
 	if r := s.state(signin.CardUnreadable).Readers[0]; r.Problem != signin.CodeModuleFailed || r.How != signin.ModuleHung {
 		t.Fatalf("the reader shows %+v", r)
@@ -86,6 +90,7 @@ func TestAModuleThatGoesOnFailingIsAskedAgainForARequest(t *testing.T) {
 	if n, _ := s.Snapshot(); !n.Readers[0].Pending || n.Readers[0].Problem != "" {
 		t.Errorf("while it is asked again: %+v", n.Readers[0])
 	}
+	close(seen)
 	if r := s.state(signin.CardUnreadable).Readers[0]; r.How != signin.ModuleRefused {
 		t.Fatalf("the reader shows %+v", r)
 	}

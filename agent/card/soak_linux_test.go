@@ -16,7 +16,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -42,8 +41,6 @@ type soak struct {
 	cards  [2]*soaked // in the slot of the same number; moved by a swap
 	sums   map[string]int
 	made   int
-	killed atomic.Bool // a process was, since the last signature was asked for
-	before bool        // or since the one before that: pcscd takes its time
 }
 
 // soaked is one card and what it must have been sent since the last look.
@@ -146,9 +143,7 @@ func (s *soak) move() {
 				pulled.Go(s.slots[i].Remove)
 			}
 		}
-		s.before = s.killed.Swap(false)
 		s.sign(i, req, wasPulled)
-		s.killed.Store(true) // it may have hung and been ended
 		pulled.Wait()
 		s.empty(i)
 		s.slots[i].Insert(s.cards[i].Card)
@@ -223,7 +218,6 @@ func (s *soak) signSomething() {
 	if s.cards[i].left == 3 && s.random.IntN(10) == 0 {
 		pin, done = "90817263", wrongPIN
 	}
-	s.before = s.killed.Swap(false)
 	kill := time.AfterFunc(time.Hour, s.killHosts)
 	if s.random.IntN(3) == 0 {
 		kill.Reset(time.Duration(s.random.IntN(60)) * time.Millisecond)
@@ -266,15 +260,8 @@ func (s *soak) sign(i int, req signin.CardSignRequest, done how) {
 	if tried > 1 {
 		s.t.Fatalf("%s's card was sent a PIN %d times for one request", this.name, tried)
 	}
-	resets := other.Resets()
-	if resets > 0 && (s.killed.Load() || s.before) {
-		// A module looks at all cards when it starts, and pcscd resets those
-		// that a program had open when it died.
-		s.sums["other card reset by pcscd"]++
-		resets = 0
-	}
-	if pins, signatures := secretly(other.Card); pins != 0 || signatures != 0 || resets != 0 || other.PINVerified() {
-		s.t.Fatalf("%s's card had %d PINs, %d signatures and %d resets that were for %s's", other.name, pins, signatures, resets, this.name)
+	if pins, signatures := secretly(other.Card); pins != 0 || signatures != 0 || other.Resets() != 0 || other.PINVerified() {
+		s.t.Fatalf("%s's card had %d PINs, %d signatures and %d resets that were for %s's", other.name, pins, signatures, other.Resets(), this.name)
 	}
 	switch left, _ := this.TriesLeft(); {
 	case done == wrongPIN && tried == 1:
@@ -304,7 +291,6 @@ func (s *soak) sign(i int, req signin.CardSignRequest, done how) {
 // killHosts kills the modules' processes of this one.
 func (s *soak) killHosts() {
 	for _, pid := range children(s.t) {
-		s.killed.Store(true)
 		_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
 	}
 }

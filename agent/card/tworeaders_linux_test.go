@@ -41,17 +41,6 @@ func newOpenSCCounter(t *testing.T, rules string) *counter {
 	return c
 }
 
-// keptOut reports whatever a module's work on another card did to this one.
-func (c *counter) keptOut(name string, card *virtual.Card) {
-	c.t.Helper()
-	if pins, signatures := secretly(card); pins != 0 || signatures != 0 || card.Resets() != 0 || card.PINVerified() {
-		c.t.Errorf("%s's card had %d PINs and %d signatures, and was reset %d times: %v", name, pins, signatures, card.Resets(), card.Trace())
-	}
-	if left, _ := card.TriesLeft(); left != 3 {
-		c.t.Errorf("%s's card has %d tries left", name, left)
-	}
-}
-
 func TestThroughAModuleTooTheRulesChooseTheRightCard(t *testing.T) {
 	for _, first := range []bool{true, false} {
 		t.Run(fmt.Sprint("in the first reader ", first), func(t *testing.T) {
@@ -71,7 +60,7 @@ func TestThroughAModuleTooTheRulesChooseTheRightCard(t *testing.T) {
 			a.Type("999999")
 			c.asked().Type(oursPIN)
 			c.signedBy(c.ours)
-			c.keptOut("Bill", c.theirs)
+			c.untouched("Bill", c.theirs)
 			if pins, signatures := secretly(c.ours); pins != 2 || signatures != 1 || c.ours.PINVerified() {
 				t.Errorf("Anna's card had %d PINs and %d signatures", pins, signatures)
 			}
@@ -90,7 +79,7 @@ func TestThroughAModuleTheCardThatThePersonChoseIsTheOnlyOneThatIsUsed(t *testin
 	a.Choose(1)
 	c.asked().Type(theirsPIN)
 	c.signedBy(c.theirs)
-	c.keptOut("Anna", c.ours)
+	c.untouched("Anna", c.ours)
 }
 
 func TestThroughAModuleCardsThatSwapReadersWhileThePINIsTypedAreToldApart(t *testing.T) {
@@ -111,7 +100,7 @@ func TestThroughAModuleCardsThatSwapReadersWhileThePINIsTypedAreToldApart(t *tes
 	c.settled(c.theirs, c.ours)
 	b.Type(oursPIN)
 	c.signedBy(c.ours)
-	c.keptOut("Bill", c.theirs)
+	c.untouched("Bill", c.theirs)
 }
 
 // pcscd looks for cards each 400 ms. Here the swap is over before it looks: our
@@ -163,7 +152,7 @@ func TestThroughAModuleOverManySwapsEachPINGoesToTheCardThatItIsFor(t *testing.T
 		c.asked().Choose(n)
 		c.asked().Type(pins[chosen])
 		c.signedBy(chosen)
-		c.keptOut(fmt.Sprint("in round ", round, ", the other"), other)
+		c.untouched(fmt.Sprint("in round ", round, ", the other"), other)
 		if tried, signatures := secretly(chosen); tried != 1 || signatures != 1 {
 			t.Fatalf("round %d: %d PINs and %d signatures", round, tried, signatures)
 		}

@@ -45,7 +45,7 @@ func next(t *testing.T, l lines) string {
 	select {
 	case line := <-l:
 		return line
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("nothing was written")
 		panic("unreachable")
 	}
@@ -106,7 +106,7 @@ func TestTheTrayEndsWithTheDemo(t *testing.T) {
 		if err != nil || len(notice) > 0 {
 			t.Errorf("it ends with %v, and the person hears %d lines", err, len(notice))
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("the tray goes on")
 	}
 }

@@ -54,6 +54,7 @@ const (
 	PortFree           Code = "portFree"
 	PortForeign        Code = "portForeign"
 	PortOtherUser      Code = "portOtherUser"
+	PortDiffers        Code = "portDiffers"
 	PortHalf           Code = "portHalf"
 	LoopbackWorks      Code = "loopbackWorks"
 	LoopbackBroken     Code = "loopbackBroken"
@@ -66,6 +67,7 @@ const (
 	PolicyOwn  Code = "policyOwn"
 	// PolicyPersonal is of the person's own file, which alone is left out.
 	PolicyPersonal Code = "policyPersonal"
+	AutostartOff   Code = "autostartOff"
 	OriginListed   Code = "originListed"
 	OriginsAsked   Code = "originsAsked"
 	NoOrigin       Code = "noOrigin"
@@ -170,6 +172,8 @@ var Table = map[Code]Row{
 		"End that program, or give one of the two another port (listen.port)."},
 	PortOtherUser: {Port, Problem, admin, "A program of another user has the agent's port. Where several people use a computer at once, only the first agent gets it.",
 		"Have the other user sign out, or set Cardea's machine service up."},
+	PortDiffers: {Port, Warning, admin, "The policy (listen.port) names another port than the one that the machine service's socket has. Pages reach the socket's.",
+		"Give the socket unit (cardea-broker.socket) and listen.port the same port. Sites have to name it too."},
 	PortHalf: {Port, Problem, admin, "The agent's port is served on one of the two kinds of loopback address and not on the other, or by two programs. Pages that use the other name fail.",
 		"End the other program, and start the agent again."},
 	LoopbackWorks: {Port, OK, "", "The computer can reach itself.", ""},
@@ -187,8 +191,10 @@ var Table = map[Code]Row{
 	PolicyOwn: {Policy, Note, "", "The agent was started with a policy file of its own, instead of this system's policy.", ""},
 	PolicyPersonal: {Policy, Warning, user, "The person's own settings cannot be used as they are, and are left out.",
 		"Correct or remove the file that was seen."},
+	AutostartOff: {Policy, Warning, admin, "The policy keeps agent and tray from starting by themselves, so nobody can sign in until somebody starts them by hand.",
+		"Turn autostart on when this computer is to use Cardea. It counts when a person signs in to the computer."},
 	OriginListed: {Policy, OK, "", "This site may ask.", ""},
-	OriginsAsked: {Policy, Note, "", "A site that is not listed gets in when the person says yes to it. \"cardea-agent origins list\" lists their answers.", ""},
+	OriginsAsked: {Policy, Note, "", "A site that is not listed gets in when the person says yes to it. Their answers are under \"Websites\" in the tray's menu.", ""},
 	NoOrigin: {Policy, Problem, admin, "The policy lists no site, so no page may ask for a sign-in.",
 		"Add the sites to the policy ([[origin]])."},
 

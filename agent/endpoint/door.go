@@ -41,6 +41,7 @@ func (d door) Accept() (net.Conn, error) {
 type silent struct {
 	mu    sync.Mutex
 	conns []silentConn
+	left  chan struct{} // closed when one is removed; nil while nobody waits
 }
 
 type silentConn struct {
@@ -56,14 +57,12 @@ func (s *silent) add(conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(s.conns) >= maxSilent {
-		i := s.mutestLocked()
+		i, wait := s.mutestLocked()
 		if i < 0 && len(s.conns) < mostSilent {
 			break
 		}
 		if i < 0 {
-			s.mu.Unlock()
-			time.Sleep(timeToSpeak / 100)
-			s.mu.Lock()
+			s.waitLocked(wait)
 			continue
 		}
 		_ = s.conns[i].Close()
@@ -73,24 +72,48 @@ func (s *silent) add(conn net.Conn) {
 }
 
 // mutestLocked finds the oldest that had its time to speak and did not, -1 when
-// there is none. What was said and is yet to be read counts.
-func (s *silent) mutestLocked() int {
+// there is none, and how long until the next one had its time. What was said and
+// is yet to be read counts.
+func (s *silent) mutestLocked() (i int, wait time.Duration) {
 	for i, c := range s.conns {
-		if time.Since(c.since) < timeToSpeak {
-			break
+		if left := timeToSpeak - time.Since(c.since); left > 0 {
+			return -1, left
 		}
 		if !hasSpoken(c.Conn) {
-			return i
+			return i, 0
 		}
 	}
-	return -1
+	return -1, timeToSpeak
+}
+
+// waitLocked waits until one is removed, as it is when it is read, or until the
+// time is over.
+func (s *silent) waitLocked(wait time.Duration) {
+	if s.left == nil {
+		s.left = make(chan struct{})
+	}
+	left := s.left
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-left:
+	case <-timer.C:
+	}
 }
 
 func (s *silent) remove(conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if i := slices.IndexFunc(s.conns, func(c silentConn) bool { return c.Conn == conn }); i >= 0 {
-		s.conns = slices.Delete(s.conns, i, i+1)
+	i := slices.IndexFunc(s.conns, func(c silentConn) bool { return c.Conn == conn })
+	if i < 0 {
+		return
+	}
+	s.conns = slices.Delete(s.conns, i, i+1)
+	if s.left != nil {
+		close(s.left)
+		s.left = nil
 	}
 }
 

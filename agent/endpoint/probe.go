@@ -23,6 +23,9 @@ type PortCheck struct {
 	// Broker says that the port is the broker's: it hands over this agent's
 	// connections, or it is there and no agent is.
 	Broker bool
+	// Held finds the ports that the system holds for the broker; none where
+	// the broker has the policy's.
+	Held func(context.Context) ([]uint16, error)
 	// Listening is peer.Listening.
 	Listening func(port uint16) ([]peer.Listener, error)
 }
@@ -32,12 +35,22 @@ func (c PortCheck) Probe() doctor.Probe {
 	return doctor.ProbeFunc{Title: "the port for pages", Func: c.look}
 }
 
-func (c PortCheck) look(context.Context) []doctor.Finding {
+func (c PortCheck) look(ctx context.Context) []doctor.Finding {
+	var findings []doctor.Finding
+	if c.Broker && c.Held != nil {
+		switch held, err := c.Held(ctx); {
+		case err != nil:
+			return []doctor.Finding{{Code: doctor.CheckFailed, Seen: err.Error() + "."}}
+		case len(held) > 0 && !slices.Contains(held, c.Port):
+			findings = append(findings, doctor.Finding{Code: doctor.PortDiffers,
+				Seen: fmt.Sprintf("The policy says port %d, and the machine service has port %d.", c.Port, held[0])})
+			c.Port = held[0]
+		}
+	}
 	found, err := c.Listening(c.Port)
 	if err != nil {
-		return []doctor.Finding{{Code: doctor.CheckFailed, Seen: err.Error() + "."}}
+		return append(findings, doctor.Finding{Code: doctor.CheckFailed, Seen: err.Error() + "."})
 	}
-	var findings []doctor.Finding
 	ours := map[bool]bool{} // by whether it is IPv6
 	for _, l := range found {
 		who := c.describe(l)

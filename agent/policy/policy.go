@@ -54,6 +54,7 @@ type Policy struct {
 	cardList    string
 	ask         bool
 	port        int
+	autostart   bool
 	logLevel    slog.Level
 	browsers    []string
 	contacts    map[Help]Contact
@@ -128,6 +129,10 @@ func (p *Policy) Origins() []string { return slices.Clone(p.order) }
 
 // Port is the port that pages reach the agent at.
 func (p *Policy) Port() int { return p.port }
+
+// Autostart reports whether agent and tray are started for those who sign in to
+// the computer.
+func (p *Policy) Autostart() bool { return p.autostart }
 
 // LogLevel is the least that is logged.
 func (p *Policy) LogLevel() slog.Level { return p.logLevel }

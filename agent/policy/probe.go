@@ -31,6 +31,9 @@ func (c PlacesCheck) look() []doctor.Finding {
 	for _, warning := range p.Warnings() {
 		findings = append(findings, doctor.Finding{Code: doctor.PolicyPersonal, Seen: warning.Error() + "."})
 	}
+	if !p.Autostart() {
+		findings = append(findings, doctor.Finding{Code: doctor.AutostartOff, Seen: "autostart is off."})
+	}
 	for _, url := range p.Origins() {
 		rights, _ := p.Rights(url)
 		findings = append(findings, doctor.Finding{Code: doctor.OriginListed, Seen: fmt.Sprintf("%s may %s.", url, strings.Join(rights, ", "))})

@@ -41,7 +41,7 @@ var table = []Setting{
 			{
 				Name: "rights", Type: List, Title: "Rights", Default: `["authenticate"]`, Since: "0.1",
 				Choices: []string{Authenticate, Sign, ManagePIN},
-				Meaning: "`authenticate` signs the person in, `sign` has documents' digests signed, `managePIN` opens Cardea's window for changing or unblocking a PIN.",
+				Meaning: "`authenticate` signs the person in, `sign` has documents' digests signed, `managePIN` is for changing and unblocking a PIN, which pages cannot ask for in this version: it gives nothing yet.",
 			},
 			{
 				Name: "group", Type: Text, Title: "Group", Example: `"records"`, Since: "0.1",
@@ -157,6 +157,13 @@ var table = []Setting{
 		Title:   "Port for pages",
 		Meaning: "The port of 127.0.0.1 and [::1] at which an agent serves pages that has no broker to do it. Sites have to name the same one.",
 		set:     func(p *Policy, v any) error { p.port = int(v.(int64)); return nil },
+	},
+	{
+		Name: "autostart", Type: Switch, Scope: Machine, Since: "0.1", Default: "true", NextStart: true,
+		Title: "Whether Cardea starts by itself",
+		Meaning: "Whether agent and tray are started when a person signs in to the computer. While this is off, nothing of Cardea runs for them " +
+			"until it is started by hand: it can be installed before it is wanted.",
+		set: func(p *Policy, v any) error { p.autostart = v.(bool); return nil },
 	},
 	{
 		Name: "contact", Type: Records, Scope: Machine, Since: "0.1", Join: true,

@@ -22,7 +22,8 @@
 //
 // A program of the same user that wants to know how the agent stands, such as
 // "cardea-agent doctor", calls [Inquire]. Its connection says "inquire" in place
-// of hello, gets its answer, and is no tray.
+// of hello, gets its answer, and is no tray. So does the tray itself when the person
+// looks at what they answered about sites, or takes an answer back.
 //
 // The package never logs a body, never draws, never talks to a card, and never
 // holds a lock while it waits for a person.

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -30,22 +31,53 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
+// limit is far above what anything here takes.
+const limit = 30 * time.Second
+
 // canary is a PIN that must be found nowhere but in pin frames.
 const canary = "73920461"
 
 var about = signin.About{Origin: "https://login.hospital.example:8443", Purpose: signin.ToSignIn,
 	Holder: "Alex Morgan", Reader: "Reader 00 00", Lang: "cy"}
 
-// safeBuffer is a log that several goroutines write.
+// safeBuffer is a log that several goroutines write, and that can be waited for.
 type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+	mu      sync.Mutex
+	b       bytes.Buffer
+	changed chan struct{} // closed at the next write; nil when nobody waits
 }
 
 func (s *safeBuffer) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.changed != nil {
+		close(s.changed)
+		s.changed = nil
+	}
 	return s.b.Write(p)
+}
+
+// await waits until the log has a text.
+func (s *safeBuffer) await(t *testing.T, want string) {
+	t.Helper()
+	late := time.After(limit)
+	for {
+		s.mu.Lock()
+		text := s.b.String()
+		if s.changed == nil {
+			s.changed = make(chan struct{})
+		}
+		changed := s.changed
+		s.mu.Unlock()
+		if strings.Contains(text, want) {
+			return
+		}
+		select {
+		case <-changed:
+		case <-late:
+			t.Fatalf("%q is not in the log: %s", want, text)
+		}
+	}
 }
 
 func (s *safeBuffer) String() string {
@@ -122,7 +154,7 @@ func start(t *testing.T, run func(context.Context) error) running {
 		cancel()
 		select {
 		case <-ended:
-		case <-time.After(5 * time.Second):
+		case <-time.After(limit):
 			t.Error("Run did not return")
 		}
 	})
@@ -135,7 +167,7 @@ func (r running) end(t *testing.T) error {
 	select {
 	case err := <-r.done:
 		return err
-	case <-time.After(5 * time.Second):
+	case <-time.After(limit):
 		t.Fatal("Run did not return")
 		return nil
 	}
@@ -166,14 +198,14 @@ func startTray(t *testing.T, path string, p signin.Prompter, log io.Writer) (run
 // await takes reports until one is as wanted.
 func await(t *testing.T, reports <-chan Report, what string, ok func(Report) bool) Report {
 	t.Helper()
-	limit := time.After(5 * time.Second)
+	late := time.After(limit)
 	for {
 		select {
 		case r := <-reports:
 			if ok(r) {
 				return r
 			}
-		case <-limit:
+		case <-late:
 			t.Fatalf("no report that is %s", what)
 		}
 	}
@@ -202,7 +234,7 @@ func dialRaw(t *testing.T, path string) rawTray {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(limit))
 	return rawTray{t, conn}
 }
 

@@ -51,6 +51,13 @@ const (
 	kindInquired kind = "inquired"
 )
 
+// The kinds of an inquiry about sites.
+const (
+	kindListSites   kind = "listSites"
+	kindSite        kind = "site"
+	kindSitesListed kind = "sitesListed"
+)
+
 // The kinds that the tray sends. A pinFollows frame is followed at once by the
 // pin frame that belongs to it.
 const (

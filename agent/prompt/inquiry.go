@@ -60,30 +60,39 @@ const inquiryWait = 5 * time.Second
 
 // Inquire asks the agent at path, DefaultPath when empty, for what it knows and
 // with records also for the last of its log. No agent is ErrNoAgent.
-func Inquire(ctx context.Context, path string, records bool) (Facts, []string, error) {
+func Inquire(ctx context.Context, path string, records bool) (facts Facts, lines []string, err error) {
+	err = converse(ctx, path, kindInquire, inquiry{wireVersion, records}, func(conn net.Conn) error {
+		facts, lines, err = readFacts(conn)
+		return err
+	})
+	return facts, lines, err
+}
+
+// converse puts one question to the agent, and reads its answer.
+func converse(ctx context.Context, path string, k kind, question any, read func(net.Conn) error) error {
 	if path == "" {
 		var err error
 		if path, err = DefaultPath(); err != nil {
-			return Facts{}, nil, err
+			return err
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, inquiryWait)
 	defer cancel()
 	conn, err := dial(ctx, path)
 	if err != nil {
-		return Facts{}, nil, fmt.Errorf("%w: %w", ErrNoAgent, err)
+		return fmt.Errorf("%w: %w", ErrNoAgent, err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	defer conn.Close()
 	// Nothing that a stranger at the agent's place says is believed.
 	if err := checkServer(conn); err != nil {
-		return Facts{}, nil, err
+		return err
 	}
-	if err := writeFrame(conn, kindInquire, inquiry{wireVersion, records}); err != nil {
-		return Facts{}, nil, err
+	if err := writeFrame(conn, k, question); err != nil {
+		return err
 	}
-	return readFacts(conn)
+	return read(conn)
 }
 
 func readFacts(conn net.Conn) (facts Facts, lines []string, err error) {
@@ -113,23 +122,25 @@ func readFacts(conn net.Conn) (facts Facts, lines []string, err error) {
 
 // inform answers an inquiry.
 func (s *Server) inform(conn net.Conn, q inquiry) error {
-	write := func(k kind, v any) error {
-		if err := conn.SetWriteDeadline(time.Now().Add(writeWait)); err != nil {
-			return err
-		}
-		return writeFrame(conn, k, v)
-	}
-	if err := write(kindFacts, s.facts()); err != nil {
+	if err := tell(conn, kindFacts, s.facts()); err != nil {
 		return err
 	}
 	if q.Records && s.cfg.Records != nil {
 		for _, line := range s.cfg.Records() {
-			if err := write(kindRecord, record{line}); err != nil {
+			if err := tell(conn, kindRecord, record{line}); err != nil {
 				return err
 			}
 		}
 	}
-	return write(kindInquired, inquired{})
+	return tell(conn, kindInquired, inquired{})
+}
+
+// tell writes one frame of an answer.
+func tell(conn net.Conn, k kind, v any) error {
+	if err := conn.SetWriteDeadline(time.Now().Add(writeWait)); err != nil {
+		return err
+	}
+	return writeFrame(conn, k, v)
 }
 
 func (s *Server) facts() Facts {

@@ -17,15 +17,22 @@ type Check struct {
 	Err     error
 	Version string // of the program that checks
 	System  string // its system and architecture
+	// Installed says which other programs are beside it, and their versions.
+	Installed func(context.Context) []string
 }
 
 // Probe tells of the agent, the tray and their versions.
 func (c Check) Probe() doctor.Probe {
-	return doctor.ProbeFunc{Title: "agent and tray", Func: func(context.Context) []doctor.Finding { return c.look() }}
+	return doctor.ProbeFunc{Title: "agent and tray", Func: c.look}
 }
 
-func (c Check) look() []doctor.Finding {
+func (c Check) look(ctx context.Context) []doctor.Finding {
 	versions := fmt.Sprintf("This program: %s, %s.", c.Version, c.System)
+	if c.Installed != nil {
+		if programs := c.Installed(ctx); len(programs) > 0 {
+			versions += fmt.Sprintf(" Installed beside it: %s.", Printable(strings.Join(programs, "; ")))
+		}
+	}
 	switch {
 	case errors.Is(c.Err, ErrNoAgent):
 		return []doctor.Finding{

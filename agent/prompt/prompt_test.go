@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cardea-agent/cardea/agent/signin"
@@ -116,41 +118,59 @@ func TestAWindowThatCannotBeDrawnIsNoPromptUI(t *testing.T) {
 	wantCode(t, err, signin.CodeNoPromptUI)
 }
 
-func TestWithoutATrayOpenFailsWithinThreeSeconds(t *testing.T) {
-	t.Parallel()
-	server, _ := startServer(t, socketPath(t), io.Discard)
-	began := time.Now()
-	_, err := server.Open(t.Context(), about)
-	wantCode(t, err, signin.CodeNoPromptUI)
-	if d := time.Since(began); d > 3500*time.Millisecond {
-		t.Errorf("it took %v", d)
-	}
-}
-
-func TestAHungTrayIsNoPromptUIAndIsToldToCloseWhatItMayStillShow(t *testing.T) {
-	t.Parallel()
-	path := socketPath(t)
-	server, _ := startServer(t, path, io.Discard)
-	tray := dialRaw(t, path)
-	tray.hello()
-	d, err := server.Open(t.Context(), about)
+// unserved is a Server that nobody can dial, for tests on a synthetic clock.
+func unserved(t *testing.T) *Server {
+	t.Helper()
+	s, err := NewServer(ServerConfig{Path: socketPath(t), Version: "1.2.3", Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	began := time.Now()
-	_, err = d.AskPIN(t.Context(), signin.PINQuestion{})
-	wantCode(t, err, signin.CodeNoPromptUI)
-	if took := time.Since(began); took > 3500*time.Millisecond {
-		t.Errorf("it took %v", took)
-	}
-	var o opening
-	var c closing
-	tray.expect(kindOpen, &o)
-	tray.expect(kindAskPIN, &pinQuestion{})
-	tray.expect(kindClose, &c)
-	if o.Dialog != c.Dialog {
-		t.Errorf("opened %d, closed %d", o.Dialog, c.Dialog)
-	}
+	t.Cleanup(func() { _ = s.listener.Close() })
+	return s
+}
+
+func TestWithoutATrayOpenFailsWithinThreeSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := unserved(t)
+		began := time.Now()
+		_, err := server.Open(t.Context(), about)
+		wantCode(t, err, signin.CodeNoPromptUI)
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+func TestAHungTrayIsNoPromptUIAndIsToldToCloseWhatItMayStillShow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := unserved(t)
+		ours, theirs := net.Pipe()
+		link := newTrayLink(ours)
+		server.replaceTray(link)
+		d, err := server.Open(t.Context(), about)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tray := rawTray{t, theirs}
+		heard := make(chan bool)
+		go func() { // it reads, and says nothing
+			var o opening
+			var c closing
+			tray.expect(kindOpen, &o)
+			tray.expect(kindAskPIN, &pinQuestion{})
+			tray.expect(kindClose, &c)
+			heard <- o.Dialog == c.Dialog
+		}()
+		began := time.Now()
+		_, err = d.AskPIN(t.Context(), signin.PINQuestion{})
+		wantCode(t, err, signin.CodeNoPromptUI)
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		if !<-heard {
+			t.Error("another dialog was closed than the one that was opened")
+		}
+	})
 }
 
 func TestOpenWaitsForATrayThatIsStarting(t *testing.T) {
@@ -290,7 +310,7 @@ func TestTheNewestTrayWins(t *testing.T) {
 			t.Fatalf("the first tray ended with %v", err)
 		}
 		firstRun.done <- err
-	case <-time.After(5 * time.Second):
+	case <-time.After(limit):
 		t.Fatal("the first tray was not superseded")
 	}
 	d, err := server.Open(t.Context(), about)

@@ -40,6 +40,8 @@ type ServerConfig struct {
 	// Contact is whom people ask for the help of a kind, by the protocol's word
 	// for who can act. Nil names nobody.
 	Contact func(kind string) string
+	// Sites has what the person answered about sites. Nil has nothing.
+	Sites SiteKeeper
 }
 
 // Server is the agent's side: it asks its questions through the newest tray.
@@ -158,6 +160,15 @@ func (s *Server) greet(conn net.Conn) (version string, err error) {
 			return "", err
 		}
 		if err := s.inform(conn, q); err != nil {
+			return "", err
+		}
+		return "", errInformed
+	case kindListSites:
+		var l listing
+		if err := f.decode(&l); err != nil {
+			return "", err
+		}
+		if err := s.tellSites(conn, l); err != nil {
 			return "", err
 		}
 		return "", errInformed

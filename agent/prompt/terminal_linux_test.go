@@ -68,11 +68,11 @@ func newPerson(t *testing.T) *person {
 // sees waits until the screen shows text for the n-th time.
 func (p *person) sees(text string, n int) {
 	p.t.Helper()
-	limit := time.After(5 * time.Second)
+	late := time.After(limit)
 	for strings.Count(p.screen.String(), text) < n {
 		select {
 		case <-p.more:
-		case <-limit:
+		case <-late:
 			p.t.Fatalf("the screen never showed %q: %s", text, p.screen.String())
 		}
 	}
@@ -280,10 +280,9 @@ func TestATerminalLetsASiteInForTheWholeWordAlone(t *testing.T) {
 		t.Run(fmt.Sprintf("%q", keys), func(t *testing.T) {
 			t.Parallel()
 			p := newPerson(t)
-			terminal, _ := NewTerminal(p.tty, p.tty).(*Terminal)
+			hasty := &hasty{person: p}
+			terminal, _ := NewTerminal(p.tty, hasty).(*Terminal)
 			go func() {
-				p.sees("Let "+newSite, 1)
-				p.types("yes\n") // typed for something else
 				p.sees("Type yes", 1)
 				p.types(keys)
 			}()
@@ -292,8 +291,29 @@ func TestATerminalLetsASiteInForTheWholeWordAlone(t *testing.T) {
 				t.Errorf("%v, %v", allowed, err)
 			}
 			p.sees("It reads: "+readable, 1)
+			if guarded := hasty.asked.Sub(hasty.typed); guarded < originGuard {
+				t.Errorf("it was asked %v after what was typed for something else", guarded)
+			}
 		})
 	}
+}
+
+// hasty is the screen of a person who types a yes for something else at the
+// moment when a question about a site appears.
+type hasty struct {
+	*person
+	typed, asked time.Time
+}
+
+func (h *hasty) Write(b []byte) (int, error) {
+	switch text := string(b); {
+	case strings.Contains(text, "Let "+newSite):
+		h.types("yes\n")
+		h.typed = time.Now()
+	case strings.Contains(text, "Type yes"):
+		h.asked = time.Now()
+	}
+	return h.tty.Write(b)
 }
 
 func TestATerminalsQuestionAboutASiteGivesWayToAPIN(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cardea-agent/cardea/agent/approvals"
+	"github.com/cardea-agent/cardea/agent/prompt"
 	"github.com/cardea-agent/cardea/agent/signin/signintest"
 )
 
@@ -25,22 +26,29 @@ func (w *ward) refused(from string) {
 	}
 }
 
-func (w *ward) askedAboutASite() signintest.Site {
+// askedAbout has sites turned away until somebody is asked about one: a desk that
+// is not ready, or still at its last question, keeps none for later.
+func (w *ward) askedAbout(sites ...string) signintest.Site {
 	w.t.Helper()
-	select {
-	case s := <-w.tray.Sites:
-		return s
-	case <-time.After(10 * time.Second):
-		w.t.Fatal("nobody was asked")
-		panic("unreachable")
+	for late := time.Now().Add(limit); time.Now().Before(late); {
+		for _, from := range sites {
+			w.refused(from)
+		}
+		select {
+		case s := <-w.tray.Sites:
+			return s
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
+	w.t.Fatal("nobody was asked")
+	panic("unreachable")
 }
 
 // until waits for what the agent does after an answer.
 func (w *ward) until(what string, ok func() bool) {
 	w.t.Helper()
-	for limit := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(limit) {
+	for late := time.Now().Add(limit); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(late) {
 			w.t.Fatal("never: " + what)
 		}
 	}
@@ -50,8 +58,7 @@ func TestASiteThatAPersonAllowedSignsThemInAndNoMore(t *testing.T) {
 	w := newWardOf(t, rules+"[origins]\nask = true\n")
 	w.startTray()
 	w.slot.Insert(w.card)
-	w.refused(unlisted)
-	site := w.askedAboutASite()
+	site := w.askedAbout(unlisted)
 	if site.Origin != unlisted || site.Readable != "https://bücher.example" {
 		t.Errorf("asked about %q, which reads %q", site.Origin, site.Readable)
 	}
@@ -79,25 +86,46 @@ func TestASiteThatAPersonAllowedSignsThemInAndNoMore(t *testing.T) {
 	}
 }
 
+func TestAPersonTakesAnAnswerBackAtTheirTray(t *testing.T) {
+	w := newWardOf(t, rules+"[origins]\nask = true\n")
+	w.startTray()
+	w.slot.Insert(w.card)
+	w.askedAbout(unlisted).Answer(true)
+	w.until("the answer is in the audit log", func() bool { return strings.Contains(w.journal.String(), `"allowOrigin"`) })
+	p := w.open(unlisted)
+	w.signIn(p)
+
+	sites, err := prompt.ListSites(t.Context(), w.socket)
+	if err != nil || !sites.Counts || len(sites.Answers) != 1 {
+		t.Fatalf("%+v, %v", sites, err)
+	}
+	if s := sites.Answers[0]; s.Origin != unlisted || s.Readable != "https://bücher.example" || !s.Allowed || time.Since(s.At) > time.Minute {
+		t.Errorf("%+v", s)
+	}
+	for _, want := range []int{1, 0} { // a yes becomes a no, which can be taken back as well
+		sites, err = prompt.TakeBackSite(t.Context(), w.socket, unlisted)
+		if err != nil || len(sites.Answers) != want || want == 1 && sites.Answers[0].Allowed {
+			t.Errorf("%+v, %v", sites, err)
+		}
+	}
+	if code := p.call("authenticate", map[string]any{"nonce": nonce()}).code(); code != "notPermitted" {
+		t.Errorf("the site may still sign them in: %q", code)
+	}
+	if n := strings.Count(w.journal.String(), `"revokeOrigin"`); n != 1 {
+		t.Errorf("%d lines of the audit log say that a yes was taken back", n)
+	}
+}
+
 func TestASiteThatAPersonRefusedIsAskedAboutNoMoreThatDay(t *testing.T) {
 	w := newWardOf(t, rules+"[origins]\nask = true\n")
 	w.startTray()
-	w.refused(unlisted)
-	w.askedAboutASite().Answer(false)
+	w.askedAbout(unlisted).Answer(false)
 	w.until("the answer is in the audit log", func() bool { return strings.Contains(w.journal.String(), `"cancelled"`) })
-	// The desk may still be at its last question, and keeps none for later.
-	for asked := false; !asked; {
-		w.refused(unlisted)
-		w.refused("https://another.example")
-		select {
-		case site := <-w.tray.Sites:
-			if asked = true; site.Origin != "https://another.example" {
-				t.Errorf("asked again about %s", site.Origin)
-			}
-			site.Answer(false)
-		case <-time.After(10 * time.Millisecond):
-		}
+	site := w.askedAbout(unlisted, "https://another.example")
+	if site.Origin != "https://another.example" {
+		t.Errorf("asked again about %s", site.Origin)
 	}
+	site.Answer(false)
 }
 
 func TestNobodyIsAskedWhereThePolicyDoesNotSaySo(t *testing.T) {

@@ -59,7 +59,7 @@ func (p *page) hearsDone(n int) {
 			if progress.Done != nil && *progress.Done >= n {
 				return
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(limit):
 			p.t.Fatal("the page hears of no progress")
 		}
 	}
@@ -278,7 +278,7 @@ func (w *ward) swap() {
 // status waits until the newest snapshot is as wanted.
 func (p *page) status(wanted func(protocol.Snapshot) bool) {
 	p.t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(limit)
 	for {
 		m := p.call("watch", map[string]any{})
 		var now protocol.Snapshot

@@ -29,7 +29,7 @@ var makes = map[signin.Code]func(t *testing.T) message{
 	},
 	signin.CodeTimedOut: func(t *testing.T) message {
 		w, p := newRequest(t, nil)
-		id := p.send("authenticate", patient())
+		id := p.send("authenticate", map[string]any{"nonce": nonce(), "timeoutSeconds": 5}) // time enough to be asked
 		w.asked()
 		return p.answer(id)
 	},
@@ -67,19 +67,19 @@ var makes = map[signin.Code]func(t *testing.T) message{
 	},
 	signin.CodeCardRemoved: func(t *testing.T) message {
 		w, p := newRequest(t, nil)
-		id := p.send("authenticate", map[string]any{"nonce": nonce(), "timeoutSeconds": 3})
+		id := p.send("authenticate", map[string]any{"nonce": nonce(), "timeoutSeconds": 5}) // and for the agent to see it go
 		w.asked()
 		w.slot.Remove()
 		return p.answer(id)
 	},
 	signin.CodeCardUnreadable: func(t *testing.T) message {
-		return withCard(t, virtual.Dead(), signin.CardUnreadable)
+		return withCard(t, virtual.Dead(), signin.CardUnreadable, patient())
 	},
 	signin.CodeCardUnknown: func(t *testing.T) message {
-		return withCard(t, virtual.Foreign(), signin.CardUnknown)
+		return withCard(t, virtual.Foreign(), signin.CardUnknown, patient())
 	},
 	signin.CodeNoUsableCertificate: func(t *testing.T) message {
-		return withCard(t, virtual.P256("Anna Example").With(virtual.Expired), signin.NoUsableCertificate)
+		return withCard(t, virtual.P256("Anna Example").With(virtual.Expired), signin.NoUsableCertificate, map[string]any{"nonce": nonce()})
 	},
 	signin.CodePINWrong: func(t *testing.T) message {
 		w, p := newRequest(t, nil)
@@ -89,10 +89,10 @@ var makes = map[signin.Code]func(t *testing.T) message{
 		return p.answer(id)
 	},
 	signin.CodePINBlocked: func(t *testing.T) message {
-		return withCard(t, virtual.P256("Anna Example").With(virtual.BlockedPIN), signin.PINBlocked)
+		return withCard(t, virtual.P256("Anna Example").With(virtual.BlockedPIN), signin.PINBlocked, map[string]any{"nonce": nonce()})
 	},
 	signin.CodePINNotSet: func(t *testing.T) message {
-		return withCard(t, virtual.P256("Anna Example").With(virtual.PINNotSet), signin.Ready)
+		return withCard(t, virtual.P256("Anna Example").With(virtual.PINNotSet), signin.Ready, map[string]any{"nonce": nonce()})
 	},
 	signin.CodeModuleMissing: func(t *testing.T) message {
 		list, err := cards.Parse(fmt.Appendf(nil, "[[module]]\nid = \"none\"\nname = \"None\"\nfiles = {linux = [\"/nowhere/none.so\"]}\n"+
@@ -102,7 +102,7 @@ var makes = map[signin.Code]func(t *testing.T) message{
 		}
 		w, p := newRequest(t, func(c *session.Config) { c.List = list })
 		w.insert(virtual.Foreign(), signin.CardUnknown)
-		return p.call("authenticate", patient())
+		return p.call("authenticate", map[string]any{"nonce": nonce()})
 	},
 	signin.CodeModuleFailed: func(t *testing.T) message {
 		w, module := newModuleWard(t)
@@ -150,7 +150,7 @@ var makes = map[signin.Code]func(t *testing.T) message{
 	},
 }
 
-// patient are the params of a sign-in that waits a second.
+// patient are the params of a sign-in that waits a second for what does not come.
 func patient() map[string]any { return map[string]any{"nonce": nonce(), "timeoutSeconds": 1} }
 
 // newRequest is a ward with a tray and a card that is ready, and a page of it.
@@ -187,7 +187,7 @@ func (w *ward) awaitState(want signin.State) {
 		}
 		return snapshot.State
 	}
-	timeout := time.After(20 * time.Second)
+	timeout := time.After(limit)
 	for got := state(p.call("watch", map[string]any{}).Result); got != want; {
 		select {
 		case m := <-p.notes:
@@ -201,11 +201,11 @@ func (w *ward) awaitState(want signin.State) {
 }
 
 // withCard asks for a sign-in with a card that cannot.
-func withCard(t *testing.T, profile virtual.Profile, state signin.State) message {
+func withCard(t *testing.T, profile virtual.Profile, state signin.State, params map[string]any) message {
 	t.Helper()
 	w, p := newRequest(t, nil)
 	w.insert(profile, state)
-	return p.call("authenticate", patient())
+	return p.call("authenticate", params)
 }
 
 func TestEveryCodeOfTheAgentsCanBeMade(t *testing.T) {

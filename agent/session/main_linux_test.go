@@ -71,7 +71,7 @@ func awaitEmpty(t *testing.T, reader string) {
 	defer func() { cancel(); <-ended }() // the agent has a watcher of its own
 	snapshots, stop := watcher.Subscribe()
 	defer stop()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(limit)
 	for {
 		select {
 		case s := <-snapshots:

@@ -51,7 +51,7 @@ func (w *ward) livePolicy() (live *policy.Live, write func(text string)) {
 // until waits until a policy is in force.
 func until(t *testing.T, live *policy.Live, so func(*policy.Policy) bool) {
 	t.Helper()
-	limit := time.After(20 * time.Second)
+	late := time.After(limit)
 	for {
 		p, changed := live.Current()
 		if so(p) {
@@ -59,7 +59,7 @@ func until(t *testing.T, live *policy.Live, so func(*policy.Policy) bool) {
 		}
 		select {
 		case <-changed:
-		case <-limit:
+		case <-late:
 			t.Fatal("the policy does not come into force")
 		}
 	}
@@ -68,14 +68,14 @@ func until(t *testing.T, live *policy.Live, so func(*policy.Policy) bool) {
 // shows waits until the page is told of a state.
 func (p *page) shows(state string) {
 	p.t.Helper()
-	limit := time.After(20 * time.Second)
+	late := time.After(limit)
 	for {
 		select {
 		case m := <-p.notes:
 			if m.Method == "status" && strings.Contains(string(m.Params), `"state":"`+state+`"`) {
 				return
 			}
-		case <-limit:
+		case <-late:
 			p.t.Fatalf("the page is never told %s", state)
 		}
 	}

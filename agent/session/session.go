@@ -26,7 +26,6 @@ import (
 	"github.com/cardea-agent/cardea/agent/signin"
 	"github.com/cardea-agent/cardea/agent/token"
 	"github.com/cardea-agent/cardea/pcsc"
-	"github.com/cardea-agent/cardea/pkcs11/host"
 )
 
 // Config is what an agent is made of. Every field is required but Choices,
@@ -156,7 +155,7 @@ func (c Config) promptServer() (*prompt.Server, error) {
 	}
 	server, err := prompt.NewServer(prompt.ServerConfig{
 		Path: c.PromptPath, Log: c.Log, Version: c.Version, Facts: c.Facts, Records: c.Records,
-		Contact: c.whoHelps,
+		Contact: c.whoHelps, Sites: c.keeper(),
 	})
 	if err != nil && c.Prompter != nil {
 		c.Log.Warn("nobody can ask how this agent stands", "err", err)
@@ -184,7 +183,7 @@ func (c Config) modules() func(cards.Module, string) card.Module {
 		return nil
 	}
 	return func(m cards.Module, file string) card.Module {
-		return host.New(host.Config{Command: c.ModuleHost, Module: file, AllowInternet: m.Internet, Log: c.Log})
+		return card.StartModule(c.ModuleHost, m, file, c.Log)
 	}
 }
 

@@ -3,12 +3,15 @@ package session_test
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math/big"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -38,6 +41,8 @@ const (
 	// canary is the PIN of every card here. It must be nowhere but in the
 	// prompt's one frame and on the card.
 	canary = "90817263"
+	// limit is far above what anything here takes.
+	limit = 30 * time.Second
 )
 
 const rules = `
@@ -134,7 +139,7 @@ func newWardUnder(t *testing.T, rules string, driver pcsc.Driver, s slot, change
 	w := &ward{
 		rules: rules, answers: filepath.Join(t.TempDir(), "origins.json"),
 		t: t, driver: &establishments{Driver: driver}, slot: s, ca: virtual.NewCA("Test CA"), tray: signintest.NewPrompter(),
-		socket: filepath.Join(t.TempDir(), "cardea", "prompt.sock"), address: "127.0.0.1:0", journal: &journal{}, change: change,
+		socket: filepath.Join(t.TempDir(), "cardea", "prompt.sock"), journal: &journal{}, change: change,
 	}
 	w.card = virtual.NewCard(w.ca, virtual.P256("Anna Example").With(func(p *virtual.Profile) { p.PIN = canary }))
 	w.start()
@@ -147,7 +152,8 @@ func newWardUnder(t *testing.T, rules string, driver pcsc.Driver, s slot, change
 	return w
 }
 
-// start runs the agent until stop; a second start takes the same port.
+// start runs the agent until stop. A second start takes another port: somebody
+// else could have the first one by then.
 func (w *ward) start() {
 	w.t.Helper()
 	p := w.policy
@@ -158,7 +164,7 @@ func (w *ward) start() {
 		}
 		p = parsed
 	}
-	listeners, err := loopback.Listen(w.address)
+	listeners, err := loopback.Listen("127.0.0.1:0")
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -218,7 +224,7 @@ func (w *ward) asked() signintest.Asked {
 	select {
 	case a := <-w.tray.Asked:
 		return a
-	case <-time.After(10 * time.Second):
+	case <-time.After(limit):
 		w.t.Fatal("nobody was asked")
 		panic("unreachable")
 	}
@@ -315,7 +321,7 @@ func (p *page) answer(id int) message {
 			p.t.Fatalf("got %+v, want the answer to %d", m, id)
 		}
 		return m
-	case <-time.After(10 * time.Second):
+	case <-time.After(limit):
 		p.t.Fatal("no answer came")
 		panic("unreachable")
 	}
@@ -347,7 +353,7 @@ func (p *page) hears(events ...string) {
 			var m message
 			select {
 			case m = <-p.notes:
-			case <-time.After(10 * time.Second):
+			case <-time.After(limit):
 				p.t.Fatalf("heard nothing, want %s", want)
 			}
 			var e struct {
@@ -423,14 +429,38 @@ func TestTheTokenIsBoundToTheOriginAndTheNonce(t *testing.T) {
 	w := newWard(t)
 	w.startTray()
 	w.slot.Insert(w.card)
-	token, _ := w.signIn(w.open(origin))
-	der, err := base64.StdEncoding.DecodeString(token.UnverifiedCertificate)
+	p, given := w.open(origin), nonce()
+	id := p.send("authenticate", map[string]any{"nonce": given})
+	w.asked().Type(canary)
+	var r struct {
+		Token signin.Token `json:"token"`
+	}
+	if err := json.Unmarshal(p.answer(id).Result, &r); err != nil {
+		t.Fatal(err)
+	}
+	der, err := base64.StdEncoding.DecodeString(r.Token.UnverifiedCertificate)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c, err := x509.ParseCertificate(der)
-	if err != nil || c.Subject.CommonName != "Anna Example" || token.Format != "web-eid:1.0" || token.Algorithm != "ES256" {
-		t.Errorf("the token is %+v, %v", token, err)
+	if err != nil || c.Subject.CommonName != "Anna Example" || r.Token.Format != "web-eid:1.0" || r.Token.Algorithm != "ES256" {
+		t.Fatalf("the token is %+v, %v", r.Token, err)
+	}
+	signature, err := base64.StdEncoding.DecodeString(r.Token.Signature)
+	if err != nil || len(signature) != 64 {
+		t.Fatalf("the signature is %d bytes, %v", len(signature), err)
+	}
+	// Computed here as a server does it, and by no code of the agent's.
+	signs := func(origin, nonce string) bool {
+		o, n := sha256.Sum256([]byte(origin)), sha256.Sum256([]byte(nonce))
+		digest := sha256.Sum256(append(o[:], n[:]...))
+		return ecdsa.Verify(c.PublicKey.(*ecdsa.PublicKey), digest[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:]))
+	}
+	if !signs(origin, given) {
+		t.Error("the token is not for the page's origin and nonce")
+	}
+	if signs(signing, given) || signs(origin, nonce()) {
+		t.Error("the token is for another origin or nonce as well")
 	}
 }
 
@@ -509,7 +539,9 @@ func TestWithoutATrayThePageHearsItWithinSeconds(t *testing.T) {
 	if m := p.call("authenticate", map[string]any{"nonce": nonce()}); m.code() != "noPromptUI" {
 		t.Errorf("got %+v", m)
 	}
-	if got := time.Since(start); got > 3500*time.Millisecond {
+	// That it is no more than three seconds is seen where the clock is the test's
+	// own, in package prompt: how long all else takes is up to the machine.
+	if got := time.Since(start); got > 10*time.Second {
 		t.Errorf("it took %v", got)
 	}
 }
@@ -536,7 +568,7 @@ func TestARefusedHandshakeTouchesNoCardAndNoReader(t *testing.T) {
 		select {
 		case m := <-p.notes:
 			known = m.Params
-		case <-time.After(10 * time.Second):
+		case <-time.After(limit):
 			t.Fatalf("the card is not ready: %s", known)
 		}
 	}

@@ -27,20 +27,27 @@ type bench struct {
 	card     *signintest.Card
 }
 
+// newBench makes a Service that does not run yet, and a card that is not in yet.
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{
+		t: t, cards: signintest.NewCards(), prompter: signintest.NewPrompter(), audit: &signintest.Audit{},
+		rules: &signintest.Rules{Rule: signin.Removal{Action: signin.RemovalLock, Grace: time.Minute}},
+		card:  signintest.NewCard(t, "Anna"), desktop: signintest.NewDesktop(),
+	}
+	b.Service = signin.New(signin.Config{
+		Cards: b.cards, Prompter: b.prompter, Rules: b.rules, Tokens: signintest.Tokens{},
+		Audit: b.audit, Log: slog.New(slog.DiscardHandler), Desktop: b.desktop,
+	})
+	return b
+}
+
 // run runs f in a bubble with a Service, a card that is not in yet, and a
 // synthetic clock. At its end no window may be open.
 func run(t *testing.T, f func(b *bench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		b := &bench{
-			t: t, cards: signintest.NewCards(), prompter: signintest.NewPrompter(), audit: &signintest.Audit{},
-			rules: &signintest.Rules{Rule: signin.Removal{Action: signin.RemovalLock, Grace: time.Minute}},
-			card:  signintest.NewCard(t, "Anna"), desktop: signintest.NewDesktop(),
-		}
-		b.Service = signin.New(signin.Config{
-			Cards: b.cards, Prompter: b.prompter, Rules: b.rules, Tokens: signintest.Tokens{},
-			Audit: b.audit, Log: slog.New(slog.DiscardHandler), Desktop: b.desktop,
-		})
+		b := newBench(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		stopped := make(chan error)
 		go func() { stopped <- b.Run(ctx) }()

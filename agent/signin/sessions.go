@@ -151,6 +151,9 @@ func (s *sessions) resumed(id, origin string, card Card) error {
 	if err != nil || n.ended != "" {
 		return &Error{Code: CodeSessionUnknown}
 	}
+	if n.insertion == 0 { // run has not seen it yet
+		n.tellLocked(SessionEvent{Kind: EventCardReturned})
+	}
 	n.began, n.insertion = time.Now(), card.Insertion()
 	n.locked, n.outBefore = false, 0
 	n.tellLocked(SessionEvent{Kind: EventResumed})

@@ -1,6 +1,7 @@
 package signin_test
 
 import (
+	"context"
 	"crypto"
 	"testing"
 	"testing/synctest"
@@ -89,6 +90,30 @@ func TestTheCardOutLocksAndTheSameCardWithItsPINResumes(t *testing.T) {
 		}
 		page.hears(signin.EventResumed)
 		b.attach(session, present).detach()
+		page.detach()
+	})
+}
+
+// The request may see the card before what follows the sessions does.
+func TestThatTheCardIsBackIsToldBeforeThatItsSessionIsResumed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		ctx, stop := context.WithCancel(t.Context())
+		stopped := make(chan error)
+		go func() { stopped <- b.Run(ctx) }()
+		session := b.begin()
+		page := b.attach(session, present)
+		b.cards.Remove(b.card)
+		page.hears(signin.EventCardRemoved, signin.EventLocked)
+		stop()
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+		b.cards.Insert(b.card.Again())
+		p := b.resume(session)
+		b.asked().Type("123456")
+		p.succeeds()
+		page.hears(signin.EventCardReturned, signin.EventResumed)
 		page.detach()
 	})
 }

@@ -20,6 +20,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/cardea-agent/cardea/agent/buildinfo"
 )
 
 // version is set by the build.
@@ -29,6 +31,17 @@ var version = "0.0.0-dev"
 type options struct {
 	service bool
 	broker  string
+	version bool
+	json    bool
+}
+
+func (o *options) flags() *flag.FlagSet {
+	flags := flag.NewFlagSet("cardea-supervisor", flag.ContinueOnError)
+	flags.BoolVar(&o.service, "service", false, "be the service that the system's manager started")
+	flags.StringVar(&o.broker, "broker", brokersPipe, "where agents dial the broker, a `path`")
+	flags.BoolVar(&o.version, "version", false, "say which version this is")
+	flags.BoolVar(&o.json, "json", false, "say it as a JSON object, with all that it was built from")
+	return flags
 }
 
 // brokersPipe is handover.DefaultPath of Windows. What relays connections is not
@@ -47,17 +60,17 @@ func main() {
 
 func run(args []string, out io.Writer) error {
 	var o options
-	flags := flag.NewFlagSet("cardea-supervisor", flag.ContinueOnError)
-	flags.BoolVar(&o.service, "service", false, "be the service that the system's manager started")
-	flags.StringVar(&o.broker, "broker", brokersPipe, "where agents dial the broker, a `path`")
-	show := flags.Bool("version", false, "say which version this is")
+	flags := o.flags()
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("%q is one word too many", flags.Arg(0))
 	}
-	if *show {
+	switch {
+	case o.json:
+		return buildinfo.Of("cardea-supervisor", version).Print(out)
+	case o.version:
 		fmt.Fprintln(out, "cardea-supervisor", version)
 		return nil
 	}

@@ -33,10 +33,7 @@ func (s *starts) now() bool {
 		return s.last
 	}
 	s.bad = ""
-	on := true
-	if p, ok := any(p).(interface{ Autostart() bool }); ok {
-		on = p.Autostart()
-	}
+	on := p.Autostart()
 	if on != s.last {
 		s.log.Info("the policy has another word on starting", "autostart", on)
 	}

@@ -38,7 +38,7 @@ import (
 // Arg makes a test program a person: it is followed by a Desk as JSON.
 const Arg = "be-a-visitor"
 
-// limit is far above what anything here takes.
+// limit is far above what opening a page takes, or one sign-in.
 const limit = 60 * time.Second
 
 // Desk is what a person is told.
@@ -101,21 +101,19 @@ type visitor struct {
 }
 
 func (v *visitor) do(line string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
 	var n int
 	switch word, rest, _ := strings.Cut(line, " "); word {
 	case "signin":
 		if _, err := fmt.Sscan(rest, &n); err != nil {
 			return err
 		}
-		return v.signIns(ctx, n)
+		return v.signIns(n)
 	case "keep":
-		page, err := endpointtest.Open(ctx, v.Addresses[0], v.Origin)
+		page, err := v.open(v.Addresses[0])
 		v.kept = page
 		return err
 	case "kept":
-		return v.signIn(ctx, v.kept)
+		return v.signIn(v.kept)
 	case "raw":
 		return raw(v.Addresses[0])
 	case "forge":
@@ -126,10 +124,17 @@ func (v *visitor) do(line string) error {
 	}
 }
 
-func (v *visitor) signIns(ctx context.Context, n int) error {
+// open opens a page.
+func (v *visitor) open(address string) (*endpointtest.Page, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	return endpointtest.Open(ctx, address, v.Origin)
+}
+
+func (v *visitor) signIns(n int) error {
 	var pages []*endpointtest.Page
 	for _, address := range v.Addresses {
-		page, err := endpointtest.Open(ctx, address, v.Origin)
+		page, err := v.open(address)
 		if err != nil {
 			return fmt.Errorf("at %s: %w", address, err)
 		}
@@ -137,7 +142,7 @@ func (v *visitor) signIns(ctx context.Context, n int) error {
 		pages = append(pages, page)
 	}
 	for i := range n {
-		if err := v.signIn(ctx, pages[i%len(pages)]); err != nil {
+		if err := v.signIn(pages[i%len(pages)]); err != nil {
 			return fmt.Errorf("sign-in %d: %w", i, err)
 		}
 	}
@@ -147,7 +152,9 @@ func (v *visitor) signIns(ctx context.Context, n int) error {
 }
 
 // signIn signs in and looks whose card it was.
-func (v *visitor) signIn(ctx context.Context, page *endpointtest.Page) error {
+func (v *visitor) signIn(page *endpointtest.Page) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
 	random := make([]byte, 36)
 	_, _ = rand.Read(random) // never fails
 	var result protocol.AuthenticateResult

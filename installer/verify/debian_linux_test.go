@@ -144,6 +144,8 @@ func TestADebIsInstalledUsedUpgradedAndRemoved(t *testing.T) {
 	g.await("a sign-in", func() error { return anna.does("signin 1") })
 	t.Logf("from the installer's end to the first good sign-in: %v", time.Since(installed).Round(time.Millisecond))
 
+	g.checkSettings(uid, func() error { return anna.does("signin 1") })
+
 	if err := anna.does("keep"); err != nil {
 		t.Fatal(err)
 	}
@@ -176,6 +178,35 @@ func TestADebIsInstalledUsedUpgradedAndRemoved(t *testing.T) {
 			t.Errorf("taken along: %s", name)
 		}
 	}
+}
+
+// checkSettings sees those settings count that the units have a part in, and
+// leaves all as it was.
+func (g *guest) checkSettings(uid string, signIn func() error) {
+	g.t.Helper()
+	asAnna := []string{"-u", "anna", "--", "env", "XDG_RUNTIME_DIR=/run/user/" + uid}
+	agent := func(what string) {
+		g.does("runuser", append(asAnna, "systemctl", "--user", what, "cardea-agent.service")...)
+	}
+
+	g.write("/etc/cardea/policy.d/off.toml", "autostart = false\n", 0o644)
+	agent("restart")
+	if out := g.does("sh", "-c", "cat /proc/[0-9]*/comm"); strings.Contains(out, "cardea-agent") {
+		g.t.Error("an agent was started, and policy has autostart off")
+	}
+	g.does("rm", "/etc/cardea/policy.d/off.toml")
+	agent("restart")
+	g.await("a sign-in after autostart was turned on", signIn)
+
+	doctor := func() string { return g.try("runuser", append(asAnna, "cardea-agent", "doctor", "--json")...) }
+	if out := doctor(); !strings.Contains(out, `"portBroker"`) || strings.Contains(out, `"portDiffers"`) {
+		g.t.Errorf("doctor says of the broker's port\n%s", out)
+	}
+	g.write("/etc/cardea/policy.d/port.toml", "listen.port = 24800\n", 0o644)
+	if out := doctor(); !strings.Contains(out, `"portBroker"`) || !strings.Contains(out, "The policy says port 24800, and the machine service has port 24747.") {
+		g.t.Errorf("doctor says of a policy with another port\n%s", out)
+	}
+	g.does("rm", "/etc/cardea/policy.d/port.toml")
 }
 
 // visitor is Anna at her desk.

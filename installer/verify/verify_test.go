@@ -1,6 +1,7 @@
 // Package verify opens the packages that were built and compares what is in
 // them with what should be. It has tests alone, which `make pkg-check` runs;
-// without CARDEA_PACKAGES they are skipped. It never installs anything.
+// without CARDEA_PACKAGES they are skipped. It never installs anything on
+// this computer: a Debian of its own is booted for that.
 package verify
 
 import (
@@ -15,7 +16,7 @@ import (
 	"testing"
 )
 
-// files are the files of the Linux packages, with their modes as ls prints
+// files are the files of both Linux packages, with their modes as ls prints
 // them. All belong to root.
 var files = map[string]string{
 	"/usr/bin/cardea-agent":                         "-rwxr-xr-x",
@@ -34,8 +35,42 @@ var files = map[string]string{
 	"/usr/share/doc/cardea/admin.md":                "-rw-r--r--",
 	"/usr/share/doc/cardea/errors.md":               "-rw-r--r--",
 	"/usr/share/doc/cardea/checks.md":               "-rw-r--r--",
-	"/usr/share/doc/cardea/copyright":               "-rw-r--r--",
+	"/usr/share/doc/cardea/CHANGELOG.md.gz":         "-rw-r--r--",
+	"/usr/share/doc/cardea/third-party.txt.gz":      "-rw-r--r--",
 }
+
+// only are the files that one kind of package has by itself, all readable by
+// everybody and writable by root.
+var only = map[string][]string{
+	"deb": {"/usr/share/doc/cardea/changelog.gz", "/usr/share/doc/cardea/copyright", "/usr/share/lintian/overrides/cardea"},
+	"rpm": {"/usr/share/licenses/cardea/LICENSE"},
+}
+
+// filesOf are all files of a kind of package.
+func filesOf(kind string) map[string]string {
+	all := maps.Clone(files)
+	zsh := map[string]string{"deb": "/usr/share/zsh/vendor-completions/_", "rpm": "/usr/share/zsh/site-functions/_"}[kind]
+	for name, page := range programs {
+		for _, path := range []string{
+			zsh + name, "/usr/share/bash-completion/completions/" + name, "/usr/share/fish/vendor_completions.d/" + name + ".fish",
+			"/usr/share/man/" + page, "/usr/share/doc/cardea/sbom/" + name + ".cdx.json",
+		} {
+			all[path] = "-rw-r--r--"
+		}
+	}
+	for _, path := range only[kind] {
+		all[path] = "-rw-r--r--"
+	}
+	return all
+}
+
+// programs are those that are installed, with their manual pages.
+var programs = map[string]string{
+	"cardea-agent": "man1/cardea-agent.1.gz", "cardea-broker": "man8/cardea-broker.8.gz", "cardea-tray": "man1/cardea-tray.1.gz",
+}
+
+// configuration are the files that a package manager leaves as somebody changed them.
+const configuration = "/etc/cardea/policy.toml\n/etc/xdg/autostart/cardea-tray.desktop\n"
 
 // Both package managers order a version such as 1.0~rc1 before 1.0.
 func packageVersion() string {
@@ -56,7 +91,7 @@ func TestADebHoldsTheProgramsAndNothingElse(t *testing.T) {
 		}
 		listed[strings.TrimPrefix(fields[5], ".")] = fields[0]
 	}
-	compare(t, listed)
+	compare(t, "deb", listed)
 	got := output(t, "dpkg-deb", "--field", deb, "Package", "Version", "Architecture")
 	want := "Package: cardea\nVersion: " + packageVersion() + "\nArchitecture: " + runtime.GOARCH + "\n"
 	if got != want {
@@ -67,9 +102,20 @@ func TestADebHoldsTheProgramsAndNothingElse(t *testing.T) {
 	same(t, filepath.Join(control, "postinst"), "../linux/postinstall.sh")
 	same(t, filepath.Join(control, "prerm"), "../linux/preremove.sh")
 	same(t, filepath.Join(control, "postrm"), "../linux/postremove.sh")
-	if got := read(t, filepath.Join(control, "conffiles")); got != "/etc/cardea/policy.toml\n" {
-		t.Errorf("conffiles are %q, want the policy alone", got)
+	if got := read(t, filepath.Join(control, "conffiles")); got != configuration {
+		t.Errorf("conffiles are %q, want %q", got, configuration)
 	}
+}
+
+// lintian knows Debian's rules. It says E: of what is an error.
+func TestADebHasNoErrorThatLintianKnows(t *testing.T) {
+	deb := built(t, "deb")
+	cmd := exec.CommandContext(t.Context(), "lintian", "--allow-root", "--profile", "debian", "--fail-on", "error", deb)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v", err)
+	}
+	t.Logf("%s", out)
 }
 
 func TestTheProgramsOfADebAreOfItsVersion(t *testing.T) {
@@ -95,12 +141,12 @@ func TestAnRPMHoldsTheProgramsAndNothingElse(t *testing.T) {
 		}
 		listed[fields[2]] = fields[0]
 	}
-	compare(t, listed)
+	compare(t, "rpm", listed)
 	if got, want := output(t, "rpm", "--query", "--package", "--queryformat", "%{NAME} %{VERSION}", rpm), "cardea "+packageVersion(); got != want {
 		t.Errorf("it is %q, want %q", got, want)
 	}
-	if got := output(t, "rpm", "--query", "--package", "--configfiles", rpm); got != "/etc/cardea/policy.toml\n" {
-		t.Errorf("configuration files are %q, want the policy alone", got)
+	if got := output(t, "rpm", "--query", "--package", "--configfiles", rpm); got != configuration {
+		t.Errorf("configuration files are %q, want %q", got, configuration)
 	}
 	scripts := output(t, "rpm", "--query", "--package", "--scripts", rpm)
 	for _, file := range []string{"../linux/postinstall.sh", "../linux/preremove.sh", "../linux/postremove.sh"} {
@@ -127,8 +173,9 @@ func built(t *testing.T, kind string) string {
 	return found[0]
 }
 
-func compare(t *testing.T, listed map[string]string) {
+func compare(t *testing.T, kind string, listed map[string]string) {
 	t.Helper()
+	files := filesOf(kind)
 	if maps.Equal(listed, files) {
 		return
 	}

@@ -28,6 +28,7 @@ package pcscdtest
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -50,7 +51,8 @@ type Daemon struct {
 	Socket  string     // path of the socket that clients connect to
 	Readers [2]*Reader // the two slots of its one vpcd
 
-	dir string
+	dir   string
+	ports io.Closer // keeps the readers' ports from other tests
 
 	mu      sync.Mutex // guards process and exited, held while either changes
 	process *os.Process
@@ -60,7 +62,13 @@ type Daemon struct {
 // Start starts a daemon whose readers are called name + " 00 00" and
 // name + " 00 01". It does not touch this process's environment: use Env for a
 // child process, Main for the tests of a package.
-func Start(name string) (*Daemon, error) {
+func Start(name string) (*Daemon, error) { return start(name, false) }
+
+// StartWithKeypads is Start with readers on which a PIN can be typed: Type does.
+// It needs gcc and the headers of pcsc-lite.
+func StartWithKeypads(name string) (*Daemon, error) { return start(name, true) }
+
+func start(name string, keypads bool) (*Daemon, error) {
 	if _, err := exec.LookPath("pcscd"); err != nil {
 		return nil, ErrMissing
 	}
@@ -72,8 +80,8 @@ func Start(name string) (*Daemon, error) {
 		return nil, err
 	}
 	d := &Daemon{dir: dir, Socket: filepath.Join(dir, "comm")}
-	port, err := freePorts()
-	if err != nil {
+	var port int
+	if port, d.ports, err = claimPorts(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	for i := range d.Readers {
@@ -82,7 +90,13 @@ func Start(name string) (*Daemon, error) {
 			Addr: fmt.Sprintf("127.0.0.1:%d", port+i),
 		}
 	}
-	if err := errors.Join(d.configure(name, port), d.Restart()); err != nil {
+	library := driver
+	if keypads {
+		if library, err = d.buildKeypad(); err != nil {
+			return nil, errors.Join(err, d.Close())
+		}
+	}
+	if err := errors.Join(d.configure(name, library, port), d.Restart()); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
@@ -92,9 +106,9 @@ func Start(name string) (*Daemon, error) {
 // next. It listens on every address: the form HOST:PORT, which dials the card
 // instead, kills pcscd when a card is pulled in vpcd before June 2022, and that
 // is what Debian 12 has (it selects on the socket -1).
-func (d *Daemon) configure(name string, port int) error {
+func (d *Daemon) configure(name, library string, port int) error {
 	conf := fmt.Sprintf("FRIENDLYNAME %q\nDEVICENAME /dev/null:%d\nLIBPATH %s\nCHANNELID %d\n",
-		name, port, driver, port)
+		name, port, library, port)
 	if err := os.Mkdir(filepath.Join(d.dir, "conf"), 0o700); err != nil {
 		return err
 	}
@@ -203,7 +217,7 @@ func (d *Daemon) Close() error {
 	for _, r := range d.Readers {
 		r.Remove()
 	}
-	return errors.Join(err, os.RemoveAll(d.dir))
+	return errors.Join(err, d.ports.Close(), os.RemoveAll(d.dir))
 }
 
 // shared is the daemon of this test process, or why there is none. Main sets it

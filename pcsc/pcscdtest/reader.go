@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"sync"
@@ -77,18 +78,23 @@ func stay(ctx context.Context, addr string, serve func(net.Conn)) {
 	}
 }
 
-// freePorts finds two neighbouring free ports: vpcd's second slot listens on
+// claimPorts finds two neighbouring free ports: vpcd's second slot listens on
 // the first one's port + 1. They are below the range that the kernel hands out,
-// so that no other test's ":0" takes them before vpcd does.
-func freePorts() (int, error) {
-	var last error
+// so that no other test's ":0" takes them before vpcd does. No other daemon of
+// this package takes them before the claim is closed: it is an abstract socket
+// (unix(7)), which goes with its process.
+func claimPorts() (port int, claim io.Closer, err error) {
 	for range 50 {
-		port := 20000 + rand.IntN(6000)*2 //nolint:gosec // no secret
-		if last = errors.Join(tryPort(port), tryPort(port+1)); last == nil {
-			return port, nil
+		port = 20000 + rand.IntN(6000)*2 //nolint:gosec // no secret
+		if claim, err = net.Listen("unix", fmt.Sprintf("@cardea-pcscdtest-%d", port)); err != nil {
+			continue
 		}
+		if err = errors.Join(tryPort(port), tryPort(port+1)); err == nil {
+			return port, claim, nil
+		}
+		_ = claim.Close()
 	}
-	return 0, last
+	return 0, nil, err
 }
 
 func tryPort(port int) error {

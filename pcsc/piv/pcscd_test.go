@@ -20,7 +20,7 @@ import (
 func TestMain(m *testing.M) { os.Exit(pcscdtest.Main(m)) }
 
 // patience bounds the wait for pcscd, which looks for cards each 400 ms.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // newDaemonBench puts a card into a reader of the real pcscd.
 func newDaemonBench(t *testing.T, profile virtual.Profile) *bench {

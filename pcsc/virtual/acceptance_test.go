@@ -90,7 +90,7 @@ func awaitCard(t *testing.T, reader string, present bool) {
 	}
 	defer func() { _ = c.Release() }()
 	states := []pcsc.ReaderState{{Reader: reader}}
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
 		if err := c.GetStatusChange(states, time.Second); err != nil && !errors.Is(err, pcsc.Timeout) {
 			t.Fatalf("%v\n%s", err, daemon.Log())
 		}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 )
 
@@ -21,6 +22,9 @@ type Config struct {
 	AllowInternet bool
 	// Env is the environment of the processes; nil is this process's own.
 	Env []string
+	// Readers, if set, shows each process the reader alone that its operation
+	// is about. Close closes it.
+	Readers Readers
 	// Log hears of processes that failed, and what modules print. Nil is
 	// nothing. No PIN is in it: see Serve.
 	Log *slog.Logger
@@ -44,6 +48,16 @@ type Config struct {
 	SpareFor time.Duration
 }
 
+// Readers decides which readers a process sees.
+type Readers interface {
+	// Environ is what a process needs in its environment.
+	Environ() []string
+	// Show lets a process see a reader, by its PC/SC name, until hide is called.
+	// It sees none before.
+	Show(pid int, reader string) (hide func())
+	Close() error
+}
+
 // complete fills in what was left out.
 func (c Config) complete() Config {
 	c.Start = cmp.Or(c.Start, 10*time.Second)
@@ -55,6 +69,19 @@ func (c Config) complete() Config {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	return c
+}
+
+// environ is the environment of the processes.
+func (c Config) environ() []string {
+	env := c.Env
+	if env == nil {
+		env = os.Environ()
+	}
+	if c.Readers != nil {
+		env = slices.Concat(env, c.Readers.Environ())
+	}
+	// With "crash" there it would make a core file.
+	return slices.Concat(env, []string{"GOTRACEBACK=none"})
 }
 
 // arguments are those of Serve.

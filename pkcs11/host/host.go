@@ -57,6 +57,11 @@ func (h *Host) Close() {
 		spare.end()
 	}
 	h.working.Wait()
+	if h.config.Readers != nil {
+		if err := h.config.Readers.Close(); err != nil {
+			h.config.Log.Warn("what shows modules their reader was not closed", "err", err)
+		}
+	}
 }
 
 // Tokens initialises the module and reads all tokens in a reader, certificates
@@ -67,7 +72,7 @@ func (h *Host) Close() {
 // failed, an *Error where the module refused, or the end of ctx.
 func (h *Host) Tokens(ctx context.Context, reader string) ([]Token, error) {
 	o := operation{}
-	err := h.do(ctx, &o, kindTokens, tokensRequest{reader})
+	err := h.do(ctx, &o, reader, kindTokens, tokensRequest{reader})
 	return o.result.Tokens, err
 }
 
@@ -76,7 +81,7 @@ func (h *Host) Tokens(ctx context.Context, reader string) ([]Token, error) {
 // reader without a card is ErrTokenGone, another card ErrKeyGone.
 func (h *Host) Token(ctx context.Context, reader string, certificate []byte) (Token, error) {
 	o := operation{}
-	if err := h.do(ctx, &o, kindToken, tokenRequest{reader, certificate}); err != nil {
+	if err := h.do(ctx, &o, reader, kindToken, tokenRequest{reader, certificate}); err != nil {
 		return Token{}, err
 	}
 	if len(o.result.Tokens) != 1 {
@@ -120,7 +125,7 @@ func (h *Host) Sign(ctx context.Context, r SignRequest) ([][]byte, error) {
 		return nil, &Error{Kind: ErrPINForm}
 	}
 	o := operation{sign: &r}
-	err := h.do(ctx, &o, kindSign, r.Batch)
+	err := h.do(ctx, &o, r.Reader, kindSign, r.Batch)
 	return o.signatures, err
 }
 

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cardea-agent/cardea/pcsc/pcscdtest"
+	"github.com/cardea-agent/cardea/pcsc/virtual"
 	"github.com/cardea-agent/cardea/pkcs11/host"
 	"github.com/cardea-agent/cardea/pkcs11/pkcs11test"
 )
@@ -80,5 +82,52 @@ func TestAKeypadHasALimitOfItsOwn(t *testing.T) {
 	_, err := h.Sign(t.Context(), r)
 	if failure := wantFailure(t, err, host.Hung, "C_Login"); !failure.PINGiven {
 		t.Error("a PIN may have been typed, and it is not told")
+	}
+}
+
+// Through OpenSC, pcscd and a driver whose readers ask for the PIN themselves.
+func TestOpenSCHasThePINTypedOnTheReader(t *testing.T) {
+	b := newBenchOf(t, pcscdtest.StartWithKeypads)
+	card := newCard(virtual.P256("Robin"))
+	b.put(t, 0, card)
+	found, err := b.Token(t.Context(), b.reader(0), card.Certificate(virtual.Authentication).Raw)
+	if err != nil || !found.Keypad {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	sign := func(slot virtual.KeySlot, n int, typed string) (told int, err error) {
+		t.Helper()
+		r := b.request(0, n, card.Certificate(slot))
+		r.PIN = nil
+		r.Keypad = func(awaited bool) {
+			if awaited {
+				told++
+				b.daemon.Type(t, typed)
+			}
+		}
+		signatures, err := b.Sign(t.Context(), r)
+		if err == nil {
+			verify(t, r, signatures, n)
+		}
+		return told, err
+	}
+	if told, err := sign(virtual.Authentication, 2, virtual.DefaultPIN); err != nil || told != 1 {
+		t.Errorf("the keypad was awaited %d times: %v", told, err)
+	}
+	// Once for the log-in, and once for each signature.
+	if told, err := sign(virtual.Signature, 2, virtual.DefaultPIN); err != nil || told != 3 {
+		t.Errorf("with a key that insists, the keypad was awaited %d times: %v", told, err)
+	}
+	before := verifies(card)
+	if _, err := sign(virtual.Authentication, 1, ""); !errors.Is(err, host.ErrCancelled) {
+		t.Errorf("cancelled on the keypad: %v", err)
+	}
+	if n := verifies(card) - before; n != 0 {
+		t.Errorf("%d PINs were given", n)
+	}
+	if _, err := sign(virtual.Authentication, 1, "90817263"); !errors.Is(err, host.ErrPINIncorrect) {
+		t.Errorf("a wrong PIN: %v", err)
+	}
+	if left, _ := card.TriesLeft(); left != 2 {
+		t.Errorf("%d tries are left, want 2", left)
 	}
 }

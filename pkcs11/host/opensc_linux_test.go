@@ -31,7 +31,12 @@ type bench struct {
 
 func newBench(t *testing.T, changes ...func(*host.Config)) *bench {
 	t.Helper()
-	daemon, err := pcscdtest.Start("Host Test Reader")
+	return newBenchOf(t, pcscdtest.Start, changes...)
+}
+
+func newBenchOf(t *testing.T, start func(name string) (*pcscdtest.Daemon, error), changes ...func(*host.Config)) *bench {
+	t.Helper()
+	daemon, err := start("Host Test Reader")
 	if err == nil {
 		if _, e := os.Stat(openSC); e != nil {
 			err = errors.Join(e, daemon.Close())
@@ -206,7 +211,7 @@ func TestACardThatIsPulledDuringASignatureHangsNothing(t *testing.T) {
 		"after it":         virtual.On(insSign, virtual.RemoveAfter),
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, func(c *host.Config) { c.Call = 3 * time.Second })
+			b := newBench(t, func(c *host.Config) { c.Call = 5 * time.Second })
 			card := newCard(virtual.P256("Robin"))
 			b.put(t, 0, card)
 			card.Script(fault)

@@ -29,7 +29,7 @@ type operation struct {
 
 // do starts a process or takes the spare one, does the operation with it, and
 // leaves nothing of it.
-func (h *Host) do(ctx context.Context, o *operation, k kind, request any) error {
+func (h *Host) do(ctx context.Context, o *operation, reader string, k kind, request any) error {
 	if err := h.begin(); err != nil {
 		return err
 	}
@@ -51,8 +51,10 @@ func (h *Host) do(ctx context.Context, o *operation, k kind, request any) error 
 			return &Failure{How: Refused, Err: err}
 		}
 		o.process, o.limits, o.call = p, h.config, ""
+		hide := h.show(p, reader)
 		err = o.run(ctx, k, request)
 		h.finish(p, o.left)
+		hide()
 		failure, failed := errors.AsType[*Failure](err)
 		if !failed {
 			return err
@@ -64,6 +66,14 @@ func (h *Host) do(ctx context.Context, o *operation, k kind, request any) error 
 			"call", failure.Call, "err", failure.Err, "pinGiven", failure.PINGiven)
 		return err
 	}
+}
+
+// show lets a process see the reader of its operation.
+func (h *Host) show(p *process, reader string) (hide func()) {
+	if h.config.Readers == nil {
+		return func() {}
+	}
+	return h.config.Readers.Show(p.os.Pid, reader)
 }
 
 // grace is how long a function may go on after the end of ctx.

@@ -35,12 +35,7 @@ func start(c Config) (*process, error) {
 		return nil, errors.New("no program is named that could load it")
 	}
 	cmd := exec.Command(c.Command[0], slices.Concat(c.Command[1:], c.arguments())...) //nolint:gosec // the agent's own program
-	env := c.Env
-	if env == nil {
-		env = os.Environ()
-	}
-	// With "crash" there it would make a core file.
-	cmd.Env = slices.Concat(env, []string{"GOTRACEBACK=none"})
+	cmd.Env = c.environ()
 	cmd.Dir = safeFolder()
 	p := &process{
 		frames: make(chan frame, 1), exited: make(chan struct{}), quit: make(chan struct{}),

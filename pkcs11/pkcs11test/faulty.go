@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -111,13 +113,40 @@ func (f *Faulty) Key(t testing.TB, pin string) {
 }
 
 // Notes are the functions that were called and what came of faults, in order.
-func (f *Faulty) Notes(t testing.TB) []string {
+func (f *Faulty) Notes(t testing.TB) (notes []string) {
+	t.Helper()
+	for _, line := range f.lines(t) {
+		_, note, _ := strings.Cut(line, " ")
+		notes = append(notes, note)
+	}
+	return notes
+}
+
+// Unused are the processes, by number, that have loaded the module and called
+// none of its functions, whether or not they are still there.
+func (f *Faulty) Unused(t testing.TB) (pids []int) {
+	t.Helper()
+	for _, line := range f.lines(t) {
+		number, note, _ := strings.Cut(line, " ")
+		pid, err := strconv.Atoi(number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pids = slices.DeleteFunc(pids, func(p int) bool { return p == pid })
+		if note == "load" {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+func (f *Faulty) lines(t testing.TB) []string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(f.faults, "notes"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
 	}
-	return strings.Split(strings.TrimSpace(string(text)), "\n")
+	return strings.FieldsFunc(string(text), func(r rune) bool { return r == '\n' })
 }
 
 // Count is how often a note was made.

@@ -59,7 +59,7 @@ func (b *bench) next() {
 	select {
 	case f := <-b.jobs:
 		f()
-	case <-time.After(5 * time.Second):
+	case <-time.After(30 * time.Second):
 		b.t.Fatal("nothing happened")
 	}
 }
@@ -177,7 +177,7 @@ func (b *bench) wantPIN(done chan outcome, want string) signin.PINAnswer {
 			b.t.Fatalf("PIN %q, want %q", got, want)
 		}
 		return o.answer
-	case <-time.After(5 * time.Second):
+	case <-time.After(30 * time.Second):
 		b.t.Fatal("no answer")
 	}
 	return signin.PINAnswer{}

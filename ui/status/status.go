@@ -1,8 +1,10 @@
-// Package status is the window that says what the tray's menu says, because a
-// desktop may have no tray.
+// Package status has the windows of the tray's menu: one says what the menu says,
+// because a desktop may have no tray, the other lists what the person answered
+// about websites, and takes answers back.
 //
-// It shows what it is given and asks nobody for anything. It is tested on Fyne's
-// test driver.
+// They show what they are given, decide nothing, and draw nothing that a page
+// supplies but a site's origin. They are tested on Fyne's test driver, and used by
+// keyboard in the test of the whole program.
 package status
 
 import (
@@ -31,8 +33,9 @@ type Window struct {
 
 const width = 440
 
-// New makes the window, hidden. quit ends the program.
-func New(app fyne.App, say *translations.Catalogue, quit func()) *Window {
+// New makes the window, hidden. showSites shows the other one, quit ends the
+// program.
+func New(app fyne.App, say *translations.Catalogue, showSites, quit func()) *Window {
 	w := &Window{win: app.NewWindow(say.Say(translations.StatusTitle)),
 		icon: &canvas.Image{FillMode: canvas.ImageFillContain}, headline: widget.NewRichText(),
 		advice: wrapped(), readers: wrapped(), forIT: wrapped(), help: wrapped(), version: wrapped()}
@@ -41,6 +44,7 @@ func New(app fyne.App, say *translations.Catalogue, quit func()) *Window {
 	w.icon.SetMinSize(fyne.NewSquareSize(56))
 	w.headline.Wrapping = fyne.TextWrapWord
 	end := widget.NewButton(say.Say(translations.MenuQuit), quit)
+	sites := widget.NewButton(say.Say(translations.MenuSites), showSites)
 	hide := widget.NewButton(say.Say(translations.StatusClose), w.win.Hide)
 	w.win.SetContent(container.New(layout.NewCustomPaddedLayout(12, 12, 12, 12), container.NewVBox(
 		container.NewBorder(nil, nil, container.NewCenter(w.icon), nil, container.NewVBox(w.headline, w.advice)),
@@ -49,7 +53,7 @@ func New(app fyne.App, say *translations.Catalogue, quit func()) *Window {
 		w.help,
 		w.forIT,
 		w.version,
-		container.NewHBox(end, layout.NewSpacer(), hide))))
+		container.NewHBox(end, layout.NewSpacer(), sites, hide))))
 	w.win.SetCloseIntercept(w.win.Hide)
 	w.win.Resize(fyne.NewSize(width, 0))
 	w.win.CenterOnScreen()

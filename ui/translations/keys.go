@@ -86,6 +86,7 @@ const (
 	ReaderFinal      Text = "reader.final"
 
 	MenuStatus  Text = "menu.status"
+	MenuSites   Text = "menu.websites"
 	MenuQuit    Text = "menu.quit"
 	Version     Text = "version"
 	Versions    Text = "versions"
@@ -94,4 +95,16 @@ const (
 	StatusForIT Text = "status.forIT"
 	StatusCode  Text = "status.code"
 	StatusHelp  Text = "status.help"
+
+	SitesTitle       Text = "sites.title"
+	SitesHeading     Text = "sites.heading"
+	SitesLead        Text = "sites.lead"
+	SitesNone        Text = "sites.none"
+	SitesNotCounted  Text = "sites.notCounted"
+	SitesAllowed     Text = "sites.allowed"
+	SitesRefused     Text = "sites.refused"
+	SitesTakeBack    Text = "sites.takeBack"
+	SitesAskAgain    Text = "sites.askAgain"
+	SitesUnreachable Text = "sites.unreachable"
+	SitesFailed      Text = "sites.failed"
 )

@@ -38,18 +38,19 @@ type Adapter struct {
 	app        desktop.App
 	catalogue  *translations.Catalogue
 	showStatus func()
+	showSites  func()
 	quit       func()
 	shown      View
 }
 
 // NewAdapter puts an icon into the tray. It is nil where the platform has none,
 // and Show on nil does nothing: the status window says it all.
-func NewAdapter(app fyne.App, c *translations.Catalogue, showStatus, quit func()) *Adapter {
+func NewAdapter(app fyne.App, c *translations.Catalogue, showStatus, showSites, quit func()) *Adapter {
 	d, ok := app.(desktop.App)
 	if !ok {
 		return nil
 	}
-	return &Adapter{app: d, catalogue: c, showStatus: showStatus, quit: quit}
+	return &Adapter{app: d, catalogue: c, showStatus: showStatus, showSites: showSites, quit: quit}
 }
 
 // Show changes the tray to v, and only what is different: a menu that is set
@@ -78,6 +79,7 @@ func (a *Adapter) menu(v View) *fyne.Menu {
 	quit.IsQuit = true
 	items = append(items, fyne.NewMenuItemSeparator(),
 		fyne.NewMenuItem(a.catalogue.Say(translations.MenuStatus), a.showStatus),
+		fyne.NewMenuItem(a.catalogue.Say(translations.MenuSites), a.showSites),
 		said(v.Version), quit)
 	return fyne.NewMenu("Cardea", items...)
 }

@@ -44,6 +44,9 @@ func (d *desk) startChromium(path string) (browser, error) {
 	if err := d.trust.install(filepath.Join(d.home(), ".pki", "nssdb")); err != nil {
 		return nil, err
 	}
+	if err := d.give(d.home()); err != nil {
+		return nil, err
+	}
 	p, err := d.run(path, args...)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/big"
 	"os"
 	"os/exec"
@@ -22,6 +23,7 @@ import (
 // desk is a person's desk: a screen with a window manager and a panel,
 // browsers, a card reader and Cardea's tray.
 type desk struct {
+	uid     uint32 // whose programs they are; 0: of whoever runs the tests
 	dir     string // all files of the run, as the home of its programs
 	out     string // where pictures and logs are kept
 	bin     string // where cardea-agent and cardea-tray are
@@ -94,6 +96,9 @@ func (d *desk) setUp(chromium, firefox string) error {
 	if err := d.furnish(); err != nil {
 		return err
 	}
+	if err := d.addPanel(); err != nil {
+		return err
+	}
 	if d.trust, err = newAuthority(); err != nil {
 		return err
 	}
@@ -137,23 +142,41 @@ func (d *desk) furnish() error {
 			return err
 		}
 	}
+	if err := d.give(d.dir); err != nil {
+		return err
+	}
 	display, err := d.runUntilLine("Xvfb", "-displayfd", "3", "-screen", "0", "1400x1000x24", "-nolisten", "tcp")
 	if err != nil {
 		return err
 	}
 	d.env = append(d.env, "DISPLAY=:"+display)
-	bus, err := d.runUntilLine("dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address=3")
-	if err != nil {
-		return err
+	bus := "unix:path=" + filepath.Join(d.dir, "no-bus")
+	if d.uid == 0 { // the daemon wants its user in the system's list
+		if bus, err = d.runUntilLine("dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address=3"); err != nil {
+			return err
+		}
 	}
 	d.env = append(d.env, "DBUS_SESSION_BUS_ADDRESS="+bus)
-	if _, err := d.run("openbox"); err != nil {
-		return err
+	_, err = d.run("openbox")
+	return err
+}
+
+// give gives a folder and all in it to the desk's user.
+func (d *desk) give(folder string) error {
+	if d.uid == 0 {
+		return nil
 	}
+	return filepath.WalkDir(folder, func(path string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, os.Lchown(path, int(d.uid), int(d.uid)))
+	})
+}
+
+// addPanel starts a panel.
+func (d *desk) addPanel() error {
 	if err := d.panelSettings(); err != nil {
 		return err
 	}
-	_, err = d.run("lxqt-panel")
+	_, err := d.run("lxqt-panel")
 	return err
 }
 
@@ -193,7 +216,7 @@ func (d *desk) log(name string) *journal {
 
 // run starts a program of the desk.
 func (d *desk) run(name string, args ...string) (*program, error) {
-	p, err := start(d.log(filepath.Base(name)), d.env, nil, name, args...)
+	p, err := start(d.uid, d.log(filepath.Base(name)), d.env, nil, name, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +225,7 @@ func (d *desk) run(name string, args ...string) (*program, error) {
 }
 
 func (d *desk) runUntilLine(name string, args ...string) (string, error) {
-	p, line, err := firstLine(d.log(name), d.env, name, args...)
+	p, line, err := firstLine(d.uid, d.log(name), d.env, name, args...)
 	if err != nil {
 		return "", err
 	}
@@ -281,7 +304,7 @@ func (d *desk) close() error {
 		err = d.pcscd.Close()
 	}
 	// The browser's helpers and what the bus started have left the groups.
-	err = errors.Join(err, endOrphans())
+	err = errors.Join(err, endOrphans(d.uid))
 	for name, j := range d.logs {
 		err = errors.Join(err, os.WriteFile(filepath.Join(d.out, name+".log"), []byte(j.String()), 0o600))
 	}

@@ -20,10 +20,12 @@
 //	                       and logs; build/e2e by default
 //	CARDEA_E2E_ALL=1       let a card be pulled and the agent end at every moment in
 //	                       every browser; some otherwise in Chromium alone
-//	CARDEA_BIN=FOLDER      take cardea-agent and cardea-tray from there instead of
-//	                       building them
+//	CARDEA_BIN=FOLDER      take cardea-agent, cardea-tray and cardea-broker from
+//	                       there instead of building them
 //
 // All tests share one screen, one browser of each kind, one pcscd and one tray;
 // each has an agent, a site and a browser profile of its own. They run one after
-// another: there is one keyboard. "go test -run '/Firefox'" runs one browser's.
+// another: there is one keyboard. Where several people use one computer, each has a
+// screen, a browser, a card and a tray of their own, under a user of their own.
+// "go test -run '/Firefox'" runs one browser's.
 package e2e

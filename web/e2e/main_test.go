@@ -28,6 +28,10 @@ func TestMain(m *testing.M) {
 		shared.desk, shared.err = newDesk()
 	}
 	code := m.Run()
+	if err := tooSlow(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
 	if shared.desk != nil {
 		if err := shared.desk.close(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -84,13 +88,13 @@ func find(names []string) (string, error) {
 	return "", fmt.Errorf("%v: %w", names, exec.ErrNotFound)
 }
 
-// build makes the agent and the tray in dir, unless CARDEA_BIN says where they
+// build makes the agent, the tray and the broker in dir, unless CARDEA_BIN says where they
 // are, and returns the folder.
 func build(dir string) (string, error) {
 	if bin := os.Getenv("CARDEA_BIN"); bin != "" {
 		return filepath.Abs(bin)
 	}
-	for name, source := range map[string]string{"cardea-agent": "../../agent", "cardea-tray": "../../ui"} {
+	for name, source := range map[string]string{"cardea-agent": "../../agent", "cardea-tray": "../../ui", "cardea-broker": "../../agent/broker"} {
 		// The Makefile's flags: others build the whole toolkit again.
 		cmd := exec.Command("go", "build", "-tags=x11", "-trimpath", "-buildvcs=false",
 			"-ldflags=-X main.version=0.0.0-e2e", "-o", filepath.Join(dir, name), source)

@@ -101,13 +101,16 @@ type program struct {
 
 // start starts a program in a process group of its own. The kernel kills it with
 // the thread that started it, so that a test binary that is killed leaves
-// nothing behind.
-func start(log *journal, env []string, extra []*os.File, name string, args ...string) (*program, error) {
+// nothing behind. uid is its user; 0 is whoever runs the tests.
+func start(uid uint32, log *journal, env []string, extra []*os.File, name string, args ...string) (*program, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Env, cmd.ExtraFiles = env, extra
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.WaitDelay = time.Second // what it started may hold its output open
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if uid != 0 {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uid, Gid: uid}
+	}
 	p := &program{name: filepath.Base(name), log: log, place: log.length(), ended: make(chan struct{})}
 	started := make(chan error, 1)
 	go func() {
@@ -162,13 +165,13 @@ func (p *program) wroteAfter(place int, text string) (string, error) {
 
 // firstLine starts a program that writes one line to a file, the third, when it
 // is ready.
-func firstLine(log *journal, env []string, name string, args ...string) (*program, string, error) {
+func firstLine(uid uint32, log *journal, env []string, name string, args ...string) (*program, string, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, "", err
 	}
 	defer r.Close()
-	p, err := start(log, env, []*os.File{w}, name, args...)
+	p, err := start(uid, log, env, []*os.File{w}, name, args...)
 	_ = w.Close()
 	if err != nil {
 		return nil, "", err
@@ -184,9 +187,9 @@ func firstLine(log *journal, env []string, name string, args ...string) (*progra
 // adopt makes this process the parent of what its programs leave behind.
 func adopt() error { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
 
-// endOrphans ends what the programs left behind, and what that leaves behind.
-// It is called when every program was waited for.
-func endOrphans() error {
+// endOrphans ends what the programs of a user left behind, and what that leaves
+// behind; 0 is all users. It is called when each of them was waited for.
+func endOrphans(uid uint32) error {
 	for {
 		// The file lists the children of all threads but only of this one
 		// process (proc_pid_children(5)).
@@ -197,7 +200,11 @@ func endOrphans() error {
 		var pids []string
 		for _, f := range files {
 			text, _ := os.ReadFile(f) // a thread may end meanwhile
-			pids = append(pids, strings.Fields(string(text))...)
+			for pid := range strings.FieldsSeq(string(text)) {
+				if uid == 0 || userOf(pid) == uid {
+					pids = append(pids, pid)
+				}
+			}
 		}
 		if len(pids) == 0 {
 			return nil
@@ -213,4 +220,14 @@ func endOrphans() error {
 			}
 		}
 	}
+}
+
+// userOf is the user of a process; 0 if it has ended. Who keeps its memory from
+// being read has a folder of root's, so its owner does not tell.
+func userOf(pid string) (uid uint32) {
+	status, _ := os.ReadFile(filepath.Join("/proc", pid, "status"))
+	if _, line, found := strings.Cut(string(status), "\nUid:"); found {
+		_, _ = fmt.Sscan(line, &uid)
+	}
+	return uid
 }

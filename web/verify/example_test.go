@@ -64,6 +64,7 @@ func Example() {
 		// Keep who.Certificate.Raw with it, for Resume.
 		_ = json.NewEncoder(w).Encode(map[string]string{"welcome": who.DisplayName})
 	})
+	log.Fatal(http.ListenAndServe("127.0.0.1:8080", nil)) // behind what ends TLS
 }
 
 // A page has documents signed and posts what sign returned to POST /signatures.

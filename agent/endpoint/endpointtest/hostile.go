@@ -47,8 +47,10 @@ func (f Flood) Run(ctx context.Context) Report {
 	for i := 0; i < f.Count && ctx.Err() == nil; i++ {
 		if f.Rate > 0 {
 			due := began.Add(time.Duration(i) * time.Second / time.Duration(f.Rate))
-			if wait := time.Until(due); wait > 0 {
-				time.Sleep(wait)
+			select {
+			case <-time.After(time.Until(due)): // at once where it is late
+			case <-ctx.Done():
+				continue
 			}
 		}
 		open <- struct{}{}

@@ -59,7 +59,7 @@ static void note(const char *text)
 {
 	FILE *f = in_folder("notes", "a");
 	if (f) {
-		fprintf(f, "%s\n", text);
+		fprintf(f, "%d %s\n", (int)getpid(), text);
 		fclose(f);
 	}
 }

@@ -121,7 +121,7 @@ class Page {
   }
 }
 
-test("the guide's sign-in page signs in", { timeout: 10_000 }, async (t) => {
+test("the guide's sign-in page signs in", { timeout: 60_000 }, async (t) => {
   const agent = await startAgent(t, {
     authenticate: (message, peer) => {
       peer.notify("progress", { id: message.id, phase: "wrongPIN", triesLeft: 2 });
@@ -138,7 +138,7 @@ test("the guide's sign-in page signs in", { timeout: 10_000 }, async (t) => {
   assert.equal((await agent.saw("authenticate")).params.lang, "en-GB");
 });
 
-test("the guide's sign-in page explains an error", { timeout: 10_000 }, async (t) => {
+test("the guide's sign-in page explains an error", { timeout: 60_000 }, async (t) => {
   const agent = await startAgent(t, { authenticate: () => { throw new Refusal("authenticate.response.invalid"); } });
   const page = new Page();
   await page.load(t, agent, "sign-in.js");
@@ -147,7 +147,7 @@ test("the guide's sign-in page explains an error", { timeout: 10_000 }, async (t
   assert.equal(page.element("#sign-in").disabled, false);
 });
 
-test("the guide's page has documents signed and sends what was signed", { timeout: 10_000 }, async (t) => {
+test("the guide's page has documents signed and sends what was signed", { timeout: 60_000 }, async (t) => {
   const agent = await startAgent(t, {
     sign: (message, peer) => {
       peer.notify("progress", { ...golden("progress.notification.signing").params, id: message.id });
@@ -166,7 +166,7 @@ test("the guide's page has documents signed and sends what was signed", { timeou
   assert.equal(page.element("#sign").disabled, false);
 });
 
-test("the guide's page stops a batch and keeps what was signed", { timeout: 10_000 }, async (t) => {
+test("the guide's page stops a batch and keeps what was signed", { timeout: 60_000 }, async (t) => {
   let answer = (_: unknown): void => {};
   const agent = await startAgent(t, {
     sign: () => new Promise((resolve) => { answer = resolve; }),
@@ -181,7 +181,7 @@ test("the guide's page stops a batch and keeps what was signed", { timeout: 10_0
   assert.deepEqual(page.requests.at(-1), ["/signatures", JSON.stringify(golden("sign.response").result)]);
 });
 
-test("the guide's session page locks, resumes and signs out", { timeout: 10_000 }, async (t) => {
+test("the guide's session page locks, resumes and signs out", { timeout: 60_000 }, async (t) => {
   const agent = await startAgent(t);
   const page = new Page();
   page.storage.set("cardea-session", session);
@@ -214,7 +214,7 @@ test("the guide's session page locks, resumes and signs out", { timeout: 10_000 
   assert.equal(page.storage.size, 0);
 });
 
-test("the guide's session page locks again when the card goes before the server has unlocked", { timeout: 10_000 }, async (t) => {
+test("the guide's session page locks again when the card goes before the server has unlocked", { timeout: 60_000 }, async (t) => {
   const agent = await startAgent(t);
   const page = new Page();
   page.storage.set("cardea-session", session);
