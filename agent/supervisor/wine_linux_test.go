@@ -38,7 +38,7 @@ const programFiles = `C:\Cardea\`
 func newWine(t *testing.T) *wine {
 	t.Helper()
 	if os.Getenv("CARDEA_WINE") != "1" {
-		t.Skip("runs when CARDEA_WINE=1 says so, as make wine does")
+		t.Skip("runs when CARDEA_WINE=1 says so, as make test-wine does")
 	}
 	w := &wine{t: t, prefix: filepath.Join(t.TempDir(), "wine"), log: &words{}}
 	for _, name := range []string{"wine64", "wine", "/usr/lib/wine/wine64"} {
@@ -48,7 +48,7 @@ func newWine(t *testing.T) *wine {
 		}
 	}
 	if w.program == "" {
-		t.Fatal("there is no wine64")
+		t.Fatal("there is no wine64: run .ci/deps wine")
 	}
 	read, write, err := os.Pipe()
 	if err != nil {

@@ -9,9 +9,11 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -43,6 +45,9 @@ func run() error {
 	said := []string{name, strconv.Itoa(os.Getpid()), os.Getenv("USERPROFILE"), strings.Join(os.Args[1:], " ")}
 	if _, err := fmt.Fprintf(conn, "%s\n", strings.Join(said, "\t")); err != nil {
 		return err
+	}
+	if slices.Contains(os.Args, "--until-stdin-ends") {
+		go func() { _, _ = io.Copy(io.Discard, os.Stdin); os.Exit(0) }()
 	}
 	order, err := bufio.NewReader(conn).ReadString('\n')
 	if err != nil {
