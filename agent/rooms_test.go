@@ -255,7 +255,7 @@ var owners = []owner{
 	{"github.com/pelletier/go-toml/v2/...", "agent/stricttoml", "what an administrator writes is read strictly, or not at all"},
 	{"github.com/fsnotify/fsnotify", "agent/policy", "what changes while the agent runs is the policy alone"},
 	{"github.com/hashicorp/yamux", "agent/handover", "only where a connection cannot change hands is it relayed"},
-	{"github.com/kardianos/service", "agent/broker", "one program is a service of the machine"},
+	{"github.com/kardianos/service", "agent/broker", "one program is a service of every system"},
 	{"github.com/coder/websocket/...", "agent/endpoint", "pages come in by one door, behind its checks"},
 }
 

@@ -4,8 +4,8 @@
 // time. On other systems launchd and systemd do that.
 //
 // It is a service with the system's rights, since only those may start programs
-// as others, and so it does nothing else: it opens no socket and no pipe, reads
-// nothing that a person or a page can write, and starts the two programs that
+// as others, and so it does nothing else: it opens no socket and no named pipe,
+// reads nothing that a person or a page can write, and starts the two programs that
 // lie beside it and no others. It never speaks to a card. What accepts
 // connections is another service, cardea-broker.
 //
