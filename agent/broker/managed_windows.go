@@ -23,7 +23,7 @@ func managedFlag(flags *flag.FlagSet, managed *bool) {
 // manager's recovery acts when that fails: the process ends with an exit code.
 func runManaged(p *program, s service.Service) error {
 	log := winservice.OpenLog()
-	defer log.Close() //nolint:errcheck // there is no other place to say it
+	defer log.Close()
 	p.logTo(log)
 	p.log = p.log.With("service", serviceName)
 	listen := p.open

@@ -126,14 +126,6 @@ func said(t *testing.T, page net.Conn, line string) string {
 	return strings.TrimSpace(answer)
 }
 
-func read(t *testing.T, conn net.Conn, b []byte) byte {
-	t.Helper()
-	if _, err := io.ReadFull(conn, b); err != nil {
-		t.Fatal(err)
-	}
-	return b[0]
-}
-
 // syncBuffer is a log to be waited for.
 type syncBuffer struct {
 	mu      sync.Mutex

@@ -118,6 +118,14 @@ func TestAnAgentThatTakesNothingLosesOnlyItsOwn(t *testing.T) {
 	}
 }
 
+func read(t *testing.T, conn net.Conn, b []byte) byte {
+	t.Helper()
+	if _, err := io.ReadFull(conn, b); err != nil {
+		t.Fatal(err)
+	}
+	return b[0]
+}
+
 func TestAPlaceThatOthersCouldHaveMadeIsNotDialled(t *testing.T) {
 	needsRoot(t)
 	for name, prepare := range map[string]func(folder string) error{

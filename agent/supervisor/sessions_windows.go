@@ -61,7 +61,7 @@ func userOf(number uint32) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer token.Close() //nolint:errcheck // it was read from
+	defer token.Close()
 	return sidOf(token)
 }
 

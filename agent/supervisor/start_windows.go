@@ -23,7 +23,7 @@ func (s sessions) start(at place, user string, ended func(code uint32)) (process
 	if err != nil {
 		return nil, err
 	}
-	defer token.Close() //nolint:errcheck // the process has its own
+	defer token.Close()
 	if now, err := sidOf(token); err != nil || now != user {
 		return nil, errors.Join(err, fmt.Errorf("session %d is no longer of %s", at.session, user))
 	}

@@ -1,6 +1,7 @@
 package winservice
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"unsafe"
@@ -28,7 +29,7 @@ func KeepOnly(names ...string) error {
 	if err != nil {
 		return fmt.Errorf("winservice: own token: %w", err)
 	}
-	defer token.Close() //nolint:errcheck // it was written to
+	defer token.Close()
 	held, err := privileges(token)
 	if err != nil {
 		return err
@@ -52,7 +53,7 @@ func privileges(token windows.Token) ([]windows.LUIDAndAttributes, error) {
 	for {
 		buffer := make([]byte, size)
 		err := windows.GetTokenInformation(token, windows.TokenPrivileges, &buffer[0], size, &size)
-		if err == windows.ERROR_INSUFFICIENT_BUFFER && int(size) > len(buffer) {
+		if errors.Is(err, windows.ERROR_INSUFFICIENT_BUFFER) && int(size) > len(buffer) {
 			continue
 		}
 		if err != nil {
