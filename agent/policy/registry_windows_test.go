@@ -54,7 +54,7 @@ func must(t *testing.T, errs ...error) {
 }
 
 func TestTheRegistryIsReadWithAllItsTypes(t *testing.T) {
-	k := systemKey{ownRoot(t), "test"}
+	k := systemKey{ownRoot(t), "test", RegistryPath}
 	if _, err := k.Read(); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("without a key: got %v", err)
 	}
@@ -85,7 +85,7 @@ func TestTheRegistryIsReadWithAllItsTypes(t *testing.T) {
 }
 
 func TestAChangeOfTheRegistryIsHeard(t *testing.T) {
-	k := systemKey{ownRoot(t), "test"}
+	k := systemKey{ownRoot(t), "test", RegistryPath}
 	live, _ := follow(t, Places{Registry: k})
 	must(t, makeKey(t, k.root, RegistryPath+`\origin`).SetStringValue("https://a.example", ""))
 	await(t, live, "the key is made", allows("https://a.example"))
