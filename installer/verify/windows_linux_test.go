@@ -53,6 +53,8 @@ func (w *wine) calls(address, origin string) string {
 	return strings.TrimSpace(out)
 }
 
+// awaitLetIn waits for the agent. Under Wine the first that dials a new pipe of
+// go-winio's gets no answer, which takes the agent 40 seconds to see.
 func (w *wine) awaitLetIn(address string) {
 	w.t.Helper()
 	took := w.await("the agent to let the site in", func() error {
