@@ -111,6 +111,7 @@ WINE_PACKAGES = $(addprefix ./agent/,handover loopback peer supervisor trust win
 test-wine: deps ## run the tests of Windows' own code, and its services, under Wine
 	@.ci/deps wine
 	GOOS=windows CGO_ENABLED=0 go test -count=1 -exec $(CURDIR)/.ci/wine $(WINE_PACKAGES)
+	GOOS=windows CGO_ENABLED=0 go test -count=1 -exec $(CURDIR)/.ci/wine -run 'Registry|WhatTheInstaller' ./agent/policy
 	CARDEA_WINE=1 go test -count=1 -v -run '^TestTheServicesOfWindows$$' ./agent/supervisor
 
 race: deps ## run the Go tests with the race detector

@@ -97,3 +97,17 @@ func TestAChangeOfTheRegistryIsHeard(t *testing.T) {
 		t.Errorf("without a change: got %v", err)
 	}
 }
+
+func TestWhatTheInstallerWritesIsHeardFromTheFirstKeyOn(t *testing.T) {
+	root := ownRoot(t)
+	t.Cleanup(func() { // before what ownRoot cleans up
+		for _, path := range []string{InstalledPath, `SOFTWARE\Cardea`} {
+			_ = registry.DeleteKey(root, path)
+		}
+	})
+	live, _ := follow(t, Places{Installed: systemKey{root, "test", InstalledPath}})
+	must(t, makeKey(t, root, InstalledPath).SetStringValue("origin", "https://a.example"))
+	await(t, live, "the key is made", allows("https://a.example"))
+	must(t, makeKey(t, root, InstalledPath).SetStringValue("origin", ""))
+	await(t, live, "the value is empty", allowsNobody)
+}
