@@ -159,7 +159,7 @@ func TestADebIsInstalledUsedUpgradedAndRemoved(t *testing.T) {
 	}
 
 	g.does("dpkg", "--remove", "cardea")
-	if out := g.does("sh", "-c", "cat /proc/[0-9]*/comm"); strings.Contains(out, "cardea") {
+	if out := g.does("sh", "-c", "cat /proc/[0-9]*/comm 2>/dev/null || true"); strings.Contains(out, "cardea") {
 		t.Errorf("after the removal there runs %s", out)
 	}
 	if _, err := os.Stat(g.path("/etc/cardea/policy.d/site.toml")); err != nil {
@@ -191,7 +191,7 @@ func (g *guest) checkSettings(uid string, signIn func() error) {
 
 	g.write("/etc/cardea/policy.d/off.toml", "autostart = false\n", 0o644)
 	agent("restart")
-	if out := g.does("sh", "-c", "cat /proc/[0-9]*/comm"); strings.Contains(out, "cardea-agent") {
+	if out := g.does("sh", "-c", "cat /proc/[0-9]*/comm 2>/dev/null || true"); strings.Contains(out, "cardea-agent") {
 		g.t.Error("an agent was started, and policy has autostart off")
 	}
 	g.does("rm", "/etc/cardea/policy.d/off.toml")

@@ -125,7 +125,7 @@ func (w *wine) msiexec(args ...string) int {
 
 // await tries again until something holds: Windows tells nobody outside of an
 // event.
-func (w *wine) await(what string, holds func() error) time.Duration {
+func (w *wine) await(what string, holds func() error) {
 	w.t.Helper()
 	began := time.Now()
 	tick := time.NewTicker(200 * time.Millisecond)
@@ -133,7 +133,7 @@ func (w *wine) await(what string, holds func() error) time.Duration {
 	for {
 		err := holds()
 		if err == nil {
-			return time.Since(began)
+			return
 		}
 		if time.Since(began) > limit {
 			w.t.Fatalf("waited in vain for %s: %v", what, err)
