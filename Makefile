@@ -105,7 +105,7 @@ test-systems:
 
 # What of Windows' own code has its tests under Wine. Go cannot remove files there,
 # which is why tests with folders of their own are not among them.
-WINE_PACKAGES = $(addprefix ./agent/,handover loopback peer supervisor trust winservice)
+WINE_PACKAGES = $(addprefix ./agent/,handover loopback peer prompt supervisor trust winservice)
 
 .PHONY: test-wine
 test-wine: deps ## run the tests of Windows' own code, and its services, under Wine

@@ -20,6 +20,7 @@ type session struct {
 	user   string // the SID; empty while nobody is signed in
 	active bool   // somebody sits at it, near or far; else it was left or cut off
 	locked bool
+	untold error // why the system does not say whose it is
 	// back is when its person was last seen to sign in, connect or unlock; zero
 	// when that was not seen.
 	back time.Time

@@ -40,11 +40,8 @@ func (sessions) sessions() ([]session, error) {
 	}
 	for i := range found {
 		s := &found[i]
-		user, err := userOf(s.number)
-		if err != nil {
-			return nil, err
-		}
-		s.user, s.locked = user, locked(s.number)
+		s.user, s.untold = userOf(s.number)
+		s.locked = locked(s.number)
 	}
 	return found, nil
 }

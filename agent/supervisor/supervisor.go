@@ -120,6 +120,12 @@ func (s *supervisor) look() {
 	for i := range list {
 		now := &list[i]
 		before := s.session(now.number)
+		if now.untold != nil { // nobody else's are to wait for it
+			if before.untold == nil {
+				s.log.Error("the system does not say whose a session is", "session", now.number, "reason", now.untold)
+			}
+			now.user, now.active, now.locked = before.user, before.active, before.locked
+		}
 		now.back = before.back
 		if now.present() && (!before.present() || before.user != now.user) {
 			now.back = time.Now()

@@ -329,6 +329,21 @@ func TestASystemThatDoesNotTellItsSessionsCostsNobodyTheirs(t *testing.T) {
 	})
 }
 
+func TestASessionOfWhichNothingIsToldHoldsNobodyElseUp(t *testing.T) {
+	supervised(t, []session{annaSits}, func(b *bench) {
+		untold := session{number: 1, active: true, untold: errors.New("access is denied")}
+		b.happens(other, untold, belaSits)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		b.wants("the system does not name Anna for an hour", "1 cardea-agent", "1 cardea-tray", "2 cardea-agent", "2 cardea-tray")
+		if n := strings.Count(b.log.String(), "does not say whose"); n != 1 {
+			b.t.Errorf("that was logged %d times", n)
+		}
+		b.happens(other, belaSits)
+		b.wants("Anna's session is gone", "2 cardea-agent", "2 cardea-tray")
+	})
+}
+
 func TestWithoutAutostartNothingIsStartedAndNothingStopped(t *testing.T) {
 	supervised(t, []session{annaSits}, func(b *bench) {
 		b.on.Store(false)
