@@ -219,14 +219,17 @@ build/packages.%: deps build/share $(NFPM) FORCE
 	rm -f build/packages/*.$*
 	VERSION=$(VERSION) ARCH=$$(go env GOARCH) $(NFPM) package -f installer/linux/nfpm.yaml -p $* -t build/packages/
 
-# The Debian in which the deb is installed, under a systemd of its own.
-DEBIAN = build/debian/bookworm
-DEBIAN_PACKAGES = systemd,systemd-sysv,dbus,libpam-systemd,polkitd,pcscd,vsmartcard-vpcd,libgl1,libx11-6,libxext6,libxrender1,libxcursor1,libxrandr2,libxinerama1,libxi6,libxxf86vm1
+# The Debian in which the packages are installed, under a systemd of its own. It
+# has rpm too: what an rpm and its scripts do shows there as well.
+DEBIAN = build/debian/bookworm-rpm
+DEBIAN_PACKAGES = rpm,systemd,systemd-sysv,dbus,libpam-systemd,polkitd,pcscd,vsmartcard-vpcd,libgl1,libx11-6,libxext6,libxrender1,libxcursor1,libxrandr2,libxinerama1,libxi6,libxxf86vm1
 
 # Without an MSI its tests are skipped: only Debian and its kin build one.
-pkg-check: deps deps-package $(DEBIAN)/installed ## open the packages that were built, install them in a Debian and under Wine, and use them
+pkg-check: deps deps-package $(NFPM) $(DEBIAN)/installed ## open the packages that were built, install them in a Debian and under Wine, and use them
 	CARDEA_PACKAGES=$(CURDIR)/build/packages CARDEA_VERSION=$(VERSION) CARDEA_DEBIAN=$(CURDIR)/$(DEBIAN) \
-		CARDEA_WINDOWS=$$([ ! -e $(MSI) ] || echo $(CURDIR)/build/windows/signed) go test -count=1 -v -timeout 20m ./installer/verify
+		CARDEA_NFPM=$(CURDIR)/$(NFPM) CARDEA_FOOTPRINT=$(CURDIR)/build/footprint.json \
+		CARDEA_WINDOWS=$$([ ! -e $(MSI) ] || echo $(CURDIR)/build/windows/signed) \
+		go test -count=1 -v -timeout 20m ./installer/verify
 
 $(DEBIAN)/installed:
 	@.ci/deps package

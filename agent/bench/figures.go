@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -24,7 +25,8 @@ type figure struct {
 	P99    *float64 `json:"p99"`
 	N      int      `json:"n"` // samples
 	Floor  *float64 `json:"floor"`
-	Goal   *float64 `json:"goal"` // an upper bound
+	Goal   *float64 `json:"goal"`           // an upper bound
+	From   string   `json:"from,omitempty"` // who measured it and when, if it was not this run
 
 	goalOfP99 bool   // the goal is for the 99th percentile, else for the median
 	why       string // nothing was measured
@@ -89,6 +91,14 @@ func (f figure) verdict() string {
 	return "met"
 }
 
+// source says where a figure comes from that is not of this run.
+func (f figure) source() string {
+	if f.From == "" {
+		return ""
+	}
+	return " (" + f.From + ")"
+}
+
 func (f figure) missed() bool { return f.verdict() == "MISSED" }
 
 // printTable writes the figures for people.
@@ -105,7 +115,7 @@ func printTable(out io.Writer, figures []figure) error {
 			ratio = strconv.FormatFloat(*f.Median / *f.Floor, 'f', 2, 64)
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n",
-			f.Name, goal, number(f.Median), number(f.P99), number(f.Floor), ratio, f.N, f.verdict())
+			f.Name, goal, number(f.Median), number(f.P99), number(f.Floor), ratio, f.N, strings.TrimSpace(f.verdict()+f.source()))
 	}
 	return table.Flush()
 }

@@ -43,6 +43,7 @@ import (
 // options are the flags.
 type options struct {
 	agent, broker, tray, out string
+	footprint                string
 	rounds                   int
 	idle, load               time.Duration
 }
@@ -71,6 +72,7 @@ func main() {
 	flag.StringVar(&o.broker, "broker", "build/cardea-broker", "the built broker's `file`; empty to leave it out")
 	flag.StringVar(&o.tray, "tray", "build/cardea-tray", "the built tray's `file`; empty to leave it out")
 	flag.StringVar(&o.out, "out", "build/bench.json", "the `file` for the figures")
+	flag.StringVar(&o.footprint, "footprint", "build/footprint.json", "the `file` that make pkg-check wrote, which need not be there")
 	flag.IntVar(&o.rounds, "rounds", 500, "how often fast things are measured; slow ones less often")
 	flag.DurationVar(&o.idle, "idle", time.Minute, "how long the agent is watched while it has nothing to do")
 	flag.DurationVar(&o.load, "load", 30*time.Second, "how long the agent is under a hostile load")
@@ -150,6 +152,7 @@ func (o options) measure(ctx context.Context, folder string, progress io.Writer)
 	part("a hostile load", func() ([]figure, error) { return o.hostile(ctx, pcscd, folder) })
 	part("the broker", func() ([]figure, error) { return measureBroker(ctx, o.broker, folder, o.rounds) })
 	part("the tray", func() ([]figure, error) { return measureTray(ctx, o.tray, folder, o.rounds) })
+	part("what packages cost", func() ([]figure, error) { return footprints(o.footprint) })
 	if err != nil {
 		return nil, err
 	}

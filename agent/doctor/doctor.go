@@ -108,8 +108,9 @@ func (p ProbeFunc) Look(ctx context.Context) []Finding { return p.Func(ctx) }
 // Patience is how long one check may take. A card that is read takes the longest.
 const Patience = 10 * time.Second
 
-// grace is how long after its end a check may still hand its findings over.
-const grace = time.Second
+// grace is how long after its end a check may still hand its findings over. It
+// may need half a second to let go of readers, and a computer may be busy.
+const grace = 2 * time.Second
 
 // Run looks with all probes at once, and returns their findings in the order of
 // the probes. A probe that does not return in time is left behind: it may hang

@@ -62,6 +62,7 @@ func Main() {
 //	signin N   sign in N times, with a page for each address in turn
 //	keep       open a page and keep it
 //	kept       sign in with the page that was kept
+//	last       the same, as the last thing that page does
 //	raw        send a handshake and tell what came back first
 //	forge ...  try to be somebody else; see forge
 func visit(told string) int {
@@ -114,6 +115,9 @@ func (v *visitor) do(line string) error {
 		return err
 	case "kept":
 		return v.signIn(v.kept)
+	case "last":
+		_, err := v.authenticate(v.kept)
+		return err
 	case "raw":
 		return raw(v.Addresses[0])
 	case "forge":
@@ -151,8 +155,19 @@ func (v *visitor) signIns(n int) error {
 	return v.wrong
 }
 
-// signIn signs in and looks whose card it was.
+// signIn signs in, looks whose card it was, and ends the session.
 func (v *visitor) signIn(page *endpointtest.Page) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	session, err := v.authenticate(page)
+	if err != nil {
+		return err
+	}
+	return page.Call(ctx, protocol.MethodEndSession, protocol.EndSessionParams{Session: session}, nil)
+}
+
+// authenticate returns the session.
+func (v *visitor) authenticate(page *endpointtest.Page) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	random := make([]byte, 36)
@@ -160,20 +175,20 @@ func (v *visitor) signIn(page *endpointtest.Page) error {
 	var result protocol.AuthenticateResult
 	nonce := base64.StdEncoding.EncodeToString(random)
 	if err := page.Call(ctx, protocol.MethodAuthenticate, protocol.AuthenticateParams{Nonce: nonce}, &result); err != nil {
-		return err
+		return "", err
 	}
 	der, err := base64.StdEncoding.DecodeString(result.Token.UnverifiedCertificate)
 	if err != nil {
-		return err
+		return "", err
 	}
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if cert.Subject.CommonName != v.Holder {
-		return fmt.Errorf("%s signed in with the card of %s", v.Holder, cert.Subject.CommonName)
+		return "", fmt.Errorf("%s signed in with the card of %s", v.Holder, cert.Subject.CommonName)
 	}
-	return page.Call(ctx, protocol.MethodEndSession, protocol.EndSessionParams{Session: result.Session}, nil)
+	return result.Session, nil
 }
 
 // raw tells what comes back for a handshake, which is nothing for who has no

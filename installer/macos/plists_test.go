@@ -7,6 +7,7 @@ package macos
 import (
 	"encoding/xml"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -77,10 +78,9 @@ func TestLaunchdStartsTheBrokerForTheMacAndKeepsItUp(t *testing.T) {
 }
 
 func TestLaunchdStartsAgentAndTrayInSessionsAtTheScreen(t *testing.T) {
-	for part, args := range map[string][]any{
-		"agent": {programs["agent"], "run", "--broker", brokerSocket(t)},
-		"tray":  {programs["tray"]},
-	} {
+	for part, words := range map[string]string{"agent": " run --broker " + brokerSocket(t), "tray": ""} {
+		folder, name := filepath.Split(programs[part])
+		args := []any{"/bin/sh", "-c", "cd " + filepath.Clean(folder) + " || exit; ./cardea-agent autostart || exit 0; exec ./" + name + words}
 		want := dict{
 			"Label": bundle + "." + part, "ProgramArguments": args, "AssociatedBundleIdentifiers": bundle,
 			"LimitLoadToSessionType": "Aqua", "RunAtLoad": true, "KeepAlive": dict{"SuccessfulExit": false}, "ThrottleInterval": uint64(5),
@@ -187,5 +187,23 @@ func TestTheDistributionInstallsOnePackageForTheWholeMac(t *testing.T) {
 	}
 	if d.Line.Choice != d.Choice.ID || d.Choice.Ref.ID != d.Refs[0].ID {
 		t.Errorf("the choice %+v is not the line %+v", d.Choice, d.Line)
+	}
+}
+
+// What launchd calls is tried with programs that only say what they were called as.
+func TestPolicyKeepsAgentAndTrayFromStartingByThemselves(t *testing.T) {
+	for _, part := range []string{"agent", "tray"} {
+		args := list(t, bundle+"."+part+".plist").(dict)["ProgramArguments"].([]any)
+		for allowed, want := range map[string]string{"0": "cardea-" + part, "1": ""} {
+			folder := t.TempDir()
+			for _, name := range []string{"cardea-agent", "cardea-tray"} {
+				write(t, filepath.Join(folder, name), "#!/bin/sh\n[ \"$1\" != autostart ] || exit "+allowed+"\necho ${0##*/}\n", 0o755)
+			}
+			line := strings.Replace(args[2].(string), filepath.Dir(programs["agent"]), folder, 1)
+			out, err := exec.CommandContext(t.Context(), "/bin/sh", "-c", line).Output()
+			if err != nil || strings.TrimSpace(string(out)) != want {
+				t.Errorf("the %s, where policy says %s: %q, %v, want %q and a good end", part, allowed, out, err, want)
+			}
+		}
 	}
 }

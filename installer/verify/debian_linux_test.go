@@ -2,11 +2,11 @@ package verify
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -26,38 +26,37 @@ const (
 func TestMain(m *testing.M) {
 	visitortest.Main()
 	if len(os.Args) == 3 && os.Args[1] == cardArg {
-		slot := virtual.NewVPCD(vpcd)
-		slot.Insert(virtual.NewCard(virtual.NewCA("Test CA"), virtual.P256(os.Args[2])))
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		slot.Remove()
+		beCard(os.Args[2])
 		return
 	}
 	os.Exit(m.Run())
 }
 
-const site = "https://portal.example"
-
-// debs are the packages of two versions, the older first.
-func debs(t *testing.T) (older, newer string) {
-	t.Helper()
-	newer = built(t, "deb")
-	older = filepath.Join(t.TempDir(), "older.deb")
-	// The same files as version 0.0.1: what an upgrade must keep is not in them.
-	tree := filepath.Join(t.TempDir(), "tree")
-	output(t, "dpkg-deb", "--raw-extract", newer, tree)
-	control := filepath.Join(tree, "DEBIAN", "control")
-	lines := strings.Split(read(t, control), "\n")
-	for i, l := range lines {
-		if strings.HasPrefix(l, "Version:") {
-			lines[i] = "Version: 0.0.1"
+// beCard is a card in the guest's reader. It holds up its next signature when it
+// hears "hold", says "held" in the midst of it, and goes on when it hears "go".
+func beCard(holder string) {
+	slot, card := virtual.NewVPCD(vpcd), virtual.NewCard(virtual.NewCA("Test CA"), virtual.P256(holder))
+	slot.Insert(card)
+	defer slot.Remove()
+	goOn := make(chan struct{})
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); fmt.Println("ok") {
+		switch lines.Text() {
+		case "hold":
+			const generalAuthenticate = 0x87
+			card.Script(virtual.On(generalAuthenticate, virtual.Hold(func(ctx context.Context) {
+				fmt.Println("held")
+				select {
+				case <-goOn:
+				case <-ctx.Done():
+				}
+			})))
+		case "go":
+			goOn <- struct{}{}
 		}
 	}
-	if err := os.WriteFile(control, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	output(t, "dpkg-deb", "--root-owner-group", "-Znone", "--build", tree, older)
-	return older, newer
 }
+
+const site = "https://portal.example"
 
 // person is a user of the guest with a card, a tray and pages.
 type person struct {
@@ -67,10 +66,16 @@ type person struct {
 }
 
 func (p person) does(line string) error {
-	if _, err := io.WriteString(p.in, line+"\n"); err != nil {
-		return err
-	}
+	p.says(line)
 	return p.hears("ok")
+}
+
+// says has something done and waits for no answer.
+func (p person) says(line string) {
+	p.g.t.Helper()
+	if _, err := io.WriteString(p.in, line+"\n"); err != nil {
+		p.g.t.Fatal(err)
+	}
 }
 
 func (p person) hears(want string) error {
@@ -116,15 +121,22 @@ func (g *guest) user(name string) string {
 // files lists everything on the guest but what changes by itself.
 func (g *guest) files() []string {
 	g.t.Helper()
-	out := g.does("find", "/", "-xdev", "-not", "-path", "/var/log/*", "-not", "-path", "/var/lib/dpkg/*",
+	out := g.does("find", "/", "-xdev", "-not", "-path", "/var/log/*", "-not", "-path", "/var/lib/dpkg/*", "-not", "-path", "/var/lib/rpm/*",
 		"-not", "-path", "/var/cache/*", "-not", "-path", "/home/*", "-not", "-path", "/root/*",
 		"-not", "-path", "/etc/*-", "-not", "-path", "/var/lib/systemd/*")
 	return strings.Split(out, "\n")
 }
 
-func TestADebIsInstalledUsedUpgradedAndRemoved(t *testing.T) {
-	older, newer := debs(t)
+func TestAPackageIsInstalledUsedUpgradedAndRemoved(t *testing.T) {
+	for _, f := range formats {
+		t.Run(f.kind, func(t *testing.T) { f.useIt(t) })
+	}
+}
+
+func (f format) useIt(t *testing.T) {
+	newer := built(t, f.kind)
 	g := bootGuest(t)
+	older := f.older(t, newer)
 	uid := g.user("anna")
 	before := g.files()
 	self, err := os.Executable()
@@ -132,44 +144,99 @@ func TestADebIsInstalledUsedUpgradedAndRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.copy(self, "/opt/visitor", 0o755)
-	g.copy(older, "/opt/older.deb", 0o644)
-	g.copy(newer, "/opt/newer.deb", 0o644)
+	g.copy(older, "/opt/older", 0o644)
+	g.copy(newer, "/opt/newer", 0o644)
 	card := g.started("root", cardArg, "Anna")
 
 	// Silent, and at once: nobody signs in to the computer again.
-	g.does("dpkg", "--install", "/opt/older.deb")
+	g.does(f.install[0], append(f.install[1:], "/opt/older")...)
 	installed := time.Now()
 	g.write("/etc/cardea/policy.d/site.toml", "[[origin]]\nurl = \""+site+"\"\n", 0o644)
 	anna := g.visitor(uid)
 	g.await("a sign-in", func() error { return anna.does("signin 1") })
-	t.Logf("from the installer's end to the first good sign-in: %v", time.Since(installed).Round(time.Millisecond))
+	first := time.Since(installed)
+	t.Logf("from the installer's end to the first good sign-in: %v", first.Round(time.Millisecond))
 
-	g.checkSettings(uid, func() error { return anna.does("signin 1") })
-
-	if err := anna.does("keep"); err != nil {
-		t.Fatal(err)
-	}
-	g.does("dpkg", "--install", "/opt/newer.deb")
+	g.write("/etc/cardea/policy.toml", "# ours\n", 0o644)
+	f.upgradeInTheMidst(g, uid, anna, card)
 	if got := g.does("cat", "/etc/cardea/policy.d/site.toml"); !strings.Contains(got, site) {
 		t.Errorf("after an upgrade the policy is %q", got)
 	}
+	if got := g.does("cat", "/etc/cardea/policy.toml"); got != "# ours\n" {
+		t.Errorf("after an upgrade the computer's own policy is %q", got)
+	}
 	g.await("a sign-in after the upgrade", func() error { return anna.does("signin 1") })
-	if got, want := strings.TrimSpace(g.does("dpkg-query", "--show", "--showformat", "${Version}", "cardea")), packageVersion(); got != want {
+	if got, want := strings.TrimSpace(g.does(f.listed[0], f.listed[1:]...)), packageVersion(); got != want {
 		t.Errorf("installed is %s, want %s", got, want)
 	}
 
-	g.does("dpkg", "--remove", "cardea")
+	g.does(f.remove[0], f.remove[1:]...)
 	if out := g.does("sh", "-c", "cat /proc/[0-9]*/comm 2>/dev/null || true"); strings.Contains(out, "cardea") {
 		t.Errorf("after the removal there runs %s", out)
 	}
 	if _, err := os.Stat(g.path("/etc/cardea/policy.d/site.toml")); err != nil {
 		t.Errorf("a removal takes the policy along: %v", err)
 	}
-	g.does("dpkg", "--purge", "cardea")
-	_ = card
-	after := g.files()
+	if f.purge != nil {
+		g.does(f.purge[0], f.purge[1:]...)
+	} else {
+		// What somebody wrote stays, and is theirs to delete.
+		g.does("rm", "-r", "/etc/cardea")
+	}
+	f.compareFiles(t, before, g.files())
+	if f.kind == "deb" && !t.Failed() {
+		writeFootprint(t, first)
+	}
+}
+
+// upgradeInTheMidst upgrades while a page is open and the card is at work for it:
+// the PIN was typed, and the signature is under way. The page gets its token.
+func (f format) upgradeInTheMidst(g *guest, uid string, anna, card person) {
+	g.t.Helper()
+	for _, step := range []struct {
+		who  person
+		line string
+	}{{anna, "keep"}, {card, "hold"}} {
+		if err := step.who.does(step.line); err != nil {
+			g.t.Fatal(err)
+		}
+	}
+	anna.says("last")
+	if err := card.hears("held"); err != nil {
+		g.t.Fatal(err)
+	}
+	upgraded := make(chan error, 1)
+	go func() {
+		out, err := g.command(f.upgrade[0], append(f.upgrade[1:], "/opt/newer")...).CombinedOutput()
+		if err != nil {
+			err = fmt.Errorf("%w: %s", err, out)
+		}
+		upgraded <- err
+	}()
+	g.await("the agent to be told to end", func() error {
+		state := g.try("runuser", "-u", "anna", "--", "env", "XDG_RUNTIME_DIR=/run/user/"+uid,
+			"systemctl", "--user", "show", "--property", "ActiveState", "--value", "cardea-agent.service")
+		if state != "deactivating" {
+			return fmt.Errorf("its unit is %s", state)
+		}
+		return nil
+	})
+	if err := card.does("go"); err != nil {
+		g.t.Fatal(err)
+	}
+	if err := anna.hears("ok"); err != nil {
+		g.t.Errorf("whose card was signing when the upgrade came is told: %v", err)
+	}
+	if err := <-upgraded; err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// compareFiles says what an installation left behind or took along.
+func (f format) compareFiles(t *testing.T, before, after []string) {
+	t.Helper()
 	for _, name := range after {
-		if !slices.Contains(before, name) && !strings.HasPrefix(name, "/opt/") {
+		if !slices.Contains(before, name) && !strings.HasPrefix(name, "/opt/") && !slices.Contains(f.others, name) {
 			t.Errorf("left behind: %s", name)
 		}
 	}
@@ -178,35 +245,6 @@ func TestADebIsInstalledUsedUpgradedAndRemoved(t *testing.T) {
 			t.Errorf("taken along: %s", name)
 		}
 	}
-}
-
-// checkSettings sees those settings count that the units have a part in, and
-// leaves all as it was.
-func (g *guest) checkSettings(uid string, signIn func() error) {
-	g.t.Helper()
-	asAnna := []string{"-u", "anna", "--", "env", "XDG_RUNTIME_DIR=/run/user/" + uid}
-	agent := func(what string) {
-		g.does("runuser", append(asAnna, "systemctl", "--user", what, "cardea-agent.service")...)
-	}
-
-	g.write("/etc/cardea/policy.d/off.toml", "autostart = false\n", 0o644)
-	agent("restart")
-	if out := g.does("sh", "-c", "cat /proc/[0-9]*/comm 2>/dev/null || true"); strings.Contains(out, "cardea-agent") {
-		g.t.Error("an agent was started, and policy has autostart off")
-	}
-	g.does("rm", "/etc/cardea/policy.d/off.toml")
-	agent("restart")
-	g.await("a sign-in after autostart was turned on", signIn)
-
-	doctor := func() string { return g.try("runuser", append(asAnna, "cardea-agent", "doctor", "--json")...) }
-	if out := doctor(); !strings.Contains(out, `"portBroker"`) || strings.Contains(out, `"portDiffers"`) {
-		g.t.Errorf("doctor says of the broker's port\n%s", out)
-	}
-	g.write("/etc/cardea/policy.d/port.toml", "listen.port = 24800\n", 0o644)
-	if out := doctor(); !strings.Contains(out, `"portBroker"`) || !strings.Contains(out, "The policy says port 24800, and the machine service has port 24747.") {
-		g.t.Errorf("doctor says of a policy with another port\n%s", out)
-	}
-	g.does("rm", "/etc/cardea/policy.d/port.toml")
 }
 
 // visitor is Anna at her desk.
