@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -48,15 +47,16 @@ func freePort(t *testing.T) string {
 }
 
 // answer is what a page in the prefix hears. Wine finds out whose a connection is
-// once its program has used it, so one may be cut off before: as the client library
-// does, the page tries again. Under Wine the first that dials a new pipe of
+// once its program has used it, so one may be cut off before, and now and then a
+// program of Wine ends and says nothing: as the client library does, the page tries
+// again. Under Wine the first that dials a new pipe of
 // go-winio's gets no answer either, which takes the agent 40 seconds to see.
 func (w *wine) answer(address, origin string) (heard string) {
 	w.t.Helper()
 	w.await("an answer to "+origin, func() error {
-		out, _ := w.run("caller.exe", address, origin)
-		if heard = strings.TrimSpace(out); strings.HasPrefix(heard, "no answer") {
-			return errors.New(heard)
+		out, code := w.run("caller.exe", address, origin)
+		if heard = strings.TrimSpace(out); code != 0 || heard == "" || strings.HasPrefix(heard, "no answer") {
+			return fmt.Errorf("%q, with the exit code %d", heard, code)
 		}
 		return nil
 	})
