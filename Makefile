@@ -103,6 +103,16 @@ test-systems:
 		GOOS=$$system CGO_ENABLED=0 go vet $$(GOOS=$$system $(WITHOUT_TOOLKIT)); \
 	done
 
+# What of Windows' own code has its tests under Wine. Go cannot remove files there,
+# which is why tests with folders of their own are not among them.
+WINE_PACKAGES = $(addprefix ./agent/,handover loopback peer prompt supervisor trust winservice)
+
+.PHONY: test-wine
+test-wine: deps ## run the tests of Windows' own code, and its services, under Wine
+	@.ci/deps wine
+	GOOS=windows CGO_ENABLED=0 go test -count=1 -exec $(CURDIR)/.ci/wine $(WINE_PACKAGES)
+	CARDEA_WINE=1 go test -count=1 -v -run '^TestTheServicesOfWindows$$' ./agent/supervisor
+
 race: deps ## run the Go tests with the race detector
 	go test -race $$($(WITHOUT_GL))
 

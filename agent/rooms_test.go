@@ -146,11 +146,23 @@ var rules = []rule{
 	},
 	{
 		of: "agent/broker", only: []string{
-			std, "agent/buildinfo", "agent/peer", "agent/handover", "agent/loopback", "github.com/kardianos/service",
-			"github.com/coreos/go-systemd/v22/activation", "golang.org/x/sync/...",
+			std, "agent/buildinfo", "agent/peer", "agent/handover", "agent/loopback", "agent/winservice", "github.com/kardianos/service",
+			"github.com/coreos/go-systemd/v22/activation", "golang.org/x/sync/...", "golang.org/x/sys/...",
 		},
 		never: []string{"pcsc/...", "pkcs11/...", "ui/...", "web/...", "agent/signin", "agent/prompt/...", "agent/endpoint", "github.com/ebfe/scard"},
 		why:   "what owns the port for everybody can do nothing but hand connections over",
+	},
+	{
+		of: "agent/supervisor", only: []string{std, "agent/buildinfo", "agent/policy", "agent/winservice", "golang.org/x/sys/..."},
+		never: []string{
+			"pcsc/...", "pkcs11/...", "ui/...", "web/...", "agent/prompt/...", "agent/endpoint", "agent/handover", "agent/loopback",
+			"github.com/ebfe/scard", "github.com/Microsoft/go-winio", "github.com/hashicorp/yamux",
+		},
+		why: "what may start programs as anybody hears nobody: it has no socket, no pipe and no card",
+	},
+	{
+		of: "agent/winservice", only: []string{std, "golang.org/x/sys/...", "agent/systemlog"},
+		why: "what services of the system share is read in one place",
 	},
 	{
 		of: "agent/handover", only: []string{std, "agent/loopback", "agent/peer/...", "github.com/hashicorp/yamux", "github.com/Microsoft/go-winio", "golang.org/x/sys/..."},
@@ -243,7 +255,7 @@ var owners = []owner{
 	{"github.com/pelletier/go-toml/v2/...", "agent/stricttoml", "what an administrator writes is read strictly, or not at all"},
 	{"github.com/fsnotify/fsnotify", "agent/policy", "what changes while the agent runs is the policy alone"},
 	{"github.com/hashicorp/yamux", "agent/handover", "only where a connection cannot change hands is it relayed"},
-	{"github.com/kardianos/service", "agent/broker", "one program is a service of the machine"},
+	{"github.com/kardianos/service", "agent/broker", "one program is a service of every system"},
 	{"github.com/coder/websocket/...", "agent/endpoint", "pages come in by one door, behind its checks"},
 }
 

@@ -17,7 +17,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"net"
 	"os"
 	"strconv"
@@ -26,7 +25,6 @@ import (
 
 	"github.com/cardea-agent/cardea/agent/buildinfo"
 	"github.com/cardea-agent/cardea/agent/handover"
-	"github.com/cardea-agent/cardea/agent/loopback"
 	"github.com/cardea-agent/cardea/agent/peer"
 )
 
@@ -50,6 +48,7 @@ func main() {
 type options struct {
 	listen  string
 	path    string
+	managed bool // by the service manager of Windows
 	version bool
 	json    bool
 }
@@ -58,6 +57,7 @@ func (o *options) flags() *flag.FlagSet {
 	flags := flag.NewFlagSet("cardea-broker", flag.ContinueOnError)
 	flags.StringVar(&o.listen, "listen", net.JoinHostPort("127.0.0.1", strconv.Itoa(defaultPort)), "loopback `address` and port for pages; both families are served")
 	flags.StringVar(&o.path, "socket", handover.DefaultPath, "where agents dial, a `path`")
+	managedFlag(flags, &o.managed)
 	flags.BoolVar(&o.version, "version", false, "say which version this is")
 	flags.BoolVar(&o.json, "json", false, "say it as a JSON object, with all that it was built from")
 	return flags
@@ -79,28 +79,20 @@ func run(args []string) error {
 		fmt.Println("cardea-broker", version)
 		return nil
 	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	pages, agents, err := passed()
-	if err != nil {
-		return err
-	}
-	if pages == nil {
-		if pages, err = loopback.Listen(o.listen); err != nil {
-			return err
-		}
-	}
-	if agents == nil {
-		if agents, err = handover.Meet(o.path); err != nil {
-			return err
-		}
-	}
-	for _, l := range pages {
-		log.Info("listening", "address", l.Addr().String(), "version", version)
-	}
-	p := &program{router: router{log: log, pages: pages, agents: agents, peers: peer.NewSystem(), broker: &handover.Broker{Log: log}}}
+	p := &program{router: router{peers: peer.NewSystem()}}
 	s, err := service.New(p, &service.Config{Name: "cardea-broker"})
 	if err != nil {
 		return err
 	}
+	p.open = func() error { return p.listen(o.listen, o.path) }
+	if o.managed {
+		return errors.Join(runManaged(p, s), p.err)
+	}
+	p.logTo(os.Stderr)
+	// Who starts the broker by hand is told at once what is wrong.
+	if err := p.open(); err != nil {
+		return err
+	}
+	p.open = nil
 	return errors.Join(s.Run(), p.err)
 }

@@ -16,10 +16,15 @@ import (
 // administrators can make one.
 const DefaultPath = `\\.\pipe\ProtectedPrefix\Administrators\Cardea\broker`
 
-// sddl lets the system and administrators do all, and people who are signed in
-// read and write: FILE_GENERIC_READ and FILE_GENERIC_WRITE without
-// FILE_CREATE_PIPE_INSTANCE, which would let them serve the pipe (winnt.h).
-const sddl = "D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;0x12019b;;;IU)"
+// callers is what people who are signed in may do with the pipe: FILE_GENERIC_READ
+// and FILE_GENERIC_WRITE (winnt.h) without FILE_CREATE_PIPE_INSTANCE, which would
+// let them serve it. That right is a part of GENERIC_WRITE, so who calls asks for
+// this and not for that.
+const callers = (windows.FILE_GENERIC_READ | windows.FILE_GENERIC_WRITE) &^ windows.FILE_APPEND_DATA
+
+// sddl names Administrators as the owner, whichever of them the broker is: agents
+// look at that. The system and administrators may do all.
+var sddl = fmt.Sprintf("O:BAD:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;%#x;;;IU)", callers)
 
 // Meet makes the pipe that agents dial.
 func Meet(path string) (net.Listener, error) {
@@ -65,7 +70,7 @@ func (b *Broker) greet(conn net.Conn) error {
 // calls and may not act as them.
 func dial(ctx context.Context, path string) (receiver, error) {
 	conn, err := winio.DialPipeAccessImpLevel(ctx, path,
-		windows.GENERIC_READ|windows.GENERIC_WRITE, winio.PipeImpLevelIdentification)
+		callers, winio.PipeImpLevelIdentification)
 	if err != nil {
 		return nil, err
 	}

@@ -1,5 +1,3 @@
-//go:build linux || darwin
-
 package prompt
 
 import (
@@ -10,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -28,7 +25,7 @@ func TestMain(m *testing.M) {
 	if otherProcess() {
 		return
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, staying...)
 }
 
 // limit is far above what anything here takes.
@@ -173,15 +170,15 @@ func (r running) end(t *testing.T) error {
 	}
 }
 
-func socketPath(t *testing.T) string { return filepath.Join(t.TempDir(), "run", "prompt.sock") }
-
 func startServer(t *testing.T, path string, log io.Writer) (*Server, running) {
 	t.Helper()
 	s, err := NewServer(ServerConfig{Path: path, Version: "1.2.3", Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s, start(t, s.Run)
+	r := start(t, s.Run)
+	passFirst(t, path)
+	return s, r
 }
 
 func startTray(t *testing.T, path string, p signin.Prompter, log io.Writer) (running, <-chan Report) {
@@ -229,7 +226,7 @@ type rawTray struct {
 
 func dialRaw(t *testing.T, path string) rawTray {
 	t.Helper()
-	conn, err := net.Dial("unix", path)
+	conn, err := dial(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}

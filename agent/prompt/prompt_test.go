@@ -1,5 +1,3 @@
-//go:build linux || darwin
-
 package prompt
 
 import (
@@ -256,7 +254,7 @@ func TestAWindowThatMakesEveryTrayDieGivesUp(t *testing.T) {
 	go func() { // a tray that dies of each PIN question, and is started again
 		defer close(ended)
 		for deaths < 10 {
-			conn, err := net.Dial("unix", path)
+			conn, err := dial(t.Context(), path)
 			if err != nil {
 				return
 			}
