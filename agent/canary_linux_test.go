@@ -16,7 +16,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -111,16 +110,18 @@ func (s *station) abortWithAPINInMemory() {
 // heldCard is the card's end of a connection, and can keep the PIN's command.
 type heldCard struct {
 	net.Conn
-	hold      *atomic.Bool
-	verifying chan struct{} // closed when it does
+	*station
 }
 
 // Read reads, but holds a VERIFY with a PIN in it: 00 20 00 80 08.
 func (c heldCard) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if c.hold.Load() && bytes.Contains(p[:n], []byte{0x00, 0x20, 0x00, 0x80, 0x08}) {
+	if bytes.Contains(p[:n], []byte{0x00, 0x20, 0x00, 0x80, 0x08}) && c.hold.CompareAndSwap(true, false) {
 		close(c.verifying)
-		return c.Conn.Read(p) // nothing more comes until it is pulled
+		if c.goOn == nil {
+			return c.Conn.Read(p) // nothing more comes until it is pulled
+		}
+		<-c.goOn
 	}
 	return n, err
 }

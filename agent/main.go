@@ -46,6 +46,8 @@ func execute(ctx context.Context, args []string, out, errs io.Writer) int {
 	switch args[0] {
 	case moduleRole:
 		err = serveModule(args[1:])
+	case uninstalledRole:
+		err = uninstalled(args[1:], errs)
 	case "help", "--help", "-h":
 		fmt.Fprint(out, usage())
 	case "--version":

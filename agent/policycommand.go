@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"github.com/cardea-agent/cardea/agent/policy"
+	"github.com/cardea-agent/cardea/agent/systemlog"
 )
 
 // policyCommand shows what counts, or checks a file before it is put in place.
@@ -113,7 +114,9 @@ func problems(all []*policy.Problem) []shownProblem {
 }
 
 func (o *options) checkPolicyFlags() *flag.FlagSet {
-	return flag.NewFlagSet("cardea-agent policy check", flag.ContinueOnError)
+	flags := flag.NewFlagSet("cardea-agent policy check", flag.ContinueOnError)
+	flags.BoolVar(&o.installed, "installed", false, "check what the installer of Windows was told, instead of a file")
+	return flags
 }
 
 // checkPolicy says all that is wrong with one file, in one go.
@@ -129,10 +132,31 @@ func checkPolicy(args []string, out, errs io.Writer) error {
 	if err := parse(o.checkPolicyFlags(), rest, errs); err != nil {
 		return err
 	}
+	if o.installed {
+		return checkInstalled(out, file)
+	}
 	p, err := policy.Check(file)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "%s is good: %d origins\n", file, len(p.Origins()))
+	return nil
+}
+
+// checkInstalled says what is wrong with what the installer was told. The
+// installer asks before it is done: an agent would not start with it.
+func checkInstalled(out io.Writer, file string) error {
+	key := policy.System().Installed
+	if file != "" || key == nil {
+		return fmt.Errorf("%w: --installed is for Windows, and without a file", errUsage)
+	}
+	p, err := policy.Places{Installed: key}.Load()
+	if err != nil {
+		// The installer keeps nothing of what is printed.
+		log := systemlog.Open()
+		_ = log.Write(systemlog.Record{Message: "Cardea was not installed, since it was told what is not good:\n" + err.Error()})
+		return errors.Join(err, log.Close())
+	}
+	fmt.Fprintf(out, "%s is good: %d origins\n", key.Name(), len(p.Origins()))
 	return nil
 }

@@ -38,6 +38,7 @@ type options struct {
 	origins   string
 	prompt    string
 	socket    string
+	whileIn   bool
 	developer bool
 	verbose   bool
 	json      bool
@@ -45,6 +46,7 @@ type options struct {
 	apply     bool
 	remove    bool
 	system    string
+	installed bool
 }
 
 // heapGrowth is by how much of what is in use, in percent, the heap may grow before
@@ -62,6 +64,7 @@ func (o *options) runFlags() *flag.FlagSet {
 	flags.StringVar(&o.origins, "origins", "", "`file` of the sites that the person let in (default below this user's state folder)")
 	flags.StringVar(&o.prompt, "prompt", "tray", "who asks the person: tray or terminal")
 	flags.StringVar(&o.socket, "prompt-socket", "", "the tray's socket `path` (default in this user's runtime folder)")
+	flags.BoolVar(&o.whileIn, "until-stdin-ends", false, "end when standard input does, as at an interrupt: for whoever starts agents for others")
 	flags.BoolVar(&o.developer, "developer", false, "also let in listed http origins of this computer")
 	flags.BoolVar(&o.verbose, "verbose", false, "log more, whatever the policy says")
 	return flags
@@ -80,6 +83,15 @@ func run(ctx context.Context, args []string, errs io.Writer) error {
 	}
 	if o.prompt != "tray" && o.prompt != "terminal" {
 		return fmt.Errorf("%w: --prompt must be tray or terminal, not %q", errUsage, o.prompt)
+	}
+	if o.whileIn {
+		inner, stop := context.WithCancel(ctx)
+		defer stop()
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			stop()
+		}()
+		ctx = inner
 	}
 	return o.run(ctx, errs)
 }

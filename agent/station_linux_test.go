@@ -44,6 +44,7 @@ type station struct {
 
 	hold      atomic.Bool   // makes the card keep the next PIN
 	verifying chan struct{} // closed when it does
+	goOn      chan struct{} // lets it check the PIN after all when it is closed; nil: never
 
 	mu      sync.Mutex
 	journal bytes.Buffer
@@ -78,7 +79,7 @@ func newStation(t *testing.T) *station {
 	s.verifying = make(chan struct{})
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
-	s.daemon.Readers[0].Insert(t, func(conn net.Conn) { _ = virtual.ServeVPCD(ctx, heldCard{conn, &s.hold, s.verifying}, card) })
+	s.daemon.Readers[0].Insert(t, func(conn net.Conn) { _ = virtual.ServeVPCD(ctx, heldCard{conn, s}, card) })
 	s.listen()
 	s.start()
 	s.connectTray()
@@ -232,5 +233,20 @@ func (s *station) asked() signintest.Asked {
 	case <-time.After(30 * time.Second):
 		s.t.Fatal("nobody was asked")
 		panic("unreachable")
+	}
+}
+
+// awaitNoListener waits until nobody listens at the agent's place any more.
+func (s *station) awaitNoListener() {
+	s.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		conn, err := net.Dial("tcp", s.address)
+		if err != nil {
+			return
+		}
+		_ = conn.Close()
+		if time.Now().After(deadline) {
+			s.t.Fatal("the agent still listens")
+		}
 	}
 }

@@ -84,6 +84,10 @@ func run(log *slog.Logger, socket, lang string, showStatus bool) error {
 	if err := nodump.Disable(); err != nil {
 		return err
 	}
+	if err := undrawable(); err != nil {
+		log.Warn("the system's own windows ask for PINs", "reason", err)
+		return withoutWindows(log, socket)
+	}
 	a := app.NewWithID("io.github.cardea-agent.tray")
 	a.Settings().SetTheme(readable{})
 	a.SetIcon(tray.AppIcon())

@@ -19,14 +19,17 @@ type connection struct {
 	ws     *websocket.Conn
 	raw    net.Conn        // below ws, to cut it off
 	ctx    context.Context // of everything done for the page; its cause is an ending
-	end    context.CancelCauseFunc
-	out    chan outgoing
-	tasks  sync.WaitGroup // requests that wait for a person, and session subscriptions
+	// stopping ends when the agent is to stop, and ctx soon after it.
+	stopping context.Context
+	end      context.CancelCauseFunc
+	out      chan outgoing
+	tasks    sync.WaitGroup // requests that wait for a person, and session subscriptions
 
 	greeted bool // hello was answered; the reading goroutine's own
 
 	mu       sync.Mutex // guards what follows; held for map operations only
 	running  map[string]*task
+	work     work
 	attached map[string]bool // sessions whose events are forwarded
 }
 
@@ -36,6 +39,7 @@ type outgoing struct {
 	data    []byte
 	changed <-chan struct{}
 	shown   protocol.Snapshot
+	sent    chan<- struct{} // closed when it is its turn; may be nil
 }
 
 // ending is why the agent ends a connection, and how.
@@ -61,9 +65,11 @@ func newConnection(s *Server, ctx context.Context, ws *websocket.Conn, raw net.C
 		Server: s, origin: origin, ws: ws, raw: raw,
 		out:      make(chan outgoing, outgoingBacklog),
 		running:  make(map[string]*task),
+		work:     work{tasks: make(map[*task]bool)},
 		attached: make(map[string]bool),
+		stopping: ctx,
 	}
-	c.ctx, c.end = context.WithCancelCause(ctx)
+	c.ctx, c.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	return c
 }
 
@@ -74,6 +80,7 @@ func (c *connection) serve() {
 	wg.Go(c.write)
 	wg.Go(c.ping)
 	wg.Go(c.close)
+	wg.Go(c.stop)
 	c.end(c.read())
 	wg.Wait()
 	c.tasks.Wait()
@@ -125,7 +132,12 @@ func (c *connection) write() {
 		case <-c.ctx.Done():
 			return
 		case m := <-c.out:
-			c.send(m.data)
+			if m.data != nil {
+				c.send(m.data)
+			}
+			if m.sent != nil {
+				close(m.sent)
+			}
 			if m.changed != nil {
 				changed, shown = m.changed, m.shown
 			}
@@ -174,7 +186,7 @@ func (c *connection) ping() {
 // put queues a message and waits for room: whoever answers a page that reads
 // slowly is as slow as the page.
 func (c *connection) put(m outgoing) {
-	if m.data == nil {
+	if m.data == nil && m.sent == nil {
 		return
 	}
 	select {

@@ -218,6 +218,7 @@ func (c *connection) start(req protocol.Request, right string, limit time.Durati
 	}
 	c.tasks.Go(func() {
 		defer cancel()
+		defer c.answered(t)
 		work(ctx, t)
 	})
 }
@@ -248,6 +249,7 @@ func (c *connection) finish(req protocol.Request, t *task) bool {
 // for the page to hear it.
 func (c *connection) progress(req protocol.Request) func(signin.Progress) {
 	return func(p signin.Progress) {
+		c.progressed(string(req.ID), p.Phase)
 		c.tell(c.encode(notification(protocol.NotifyProgress, progressParams(req.ID, p))))
 	}
 }

@@ -129,7 +129,8 @@ func New(config Config) *Server {
 type connKey struct{}
 
 // Serve lets pages in through the listeners, which it takes over, until ctx
-// ends or a listener fails. When it returns, all that it started has ended.
+// ends or a listener fails. A card that is at work for a page by then is waited
+// for, and the page is answered. When it returns, all that it started has ended.
 func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	if len(listeners) == 0 {
 		return errors.New("endpoint: no listener")

@@ -159,7 +159,8 @@ func TestAPolicyThatWentBadLeavesTheLastGoodOneAndSaysSo(t *testing.T) {
 	}
 	remove(t, p.Machine)
 	await(t, live, "the policy is gone", allowsNobody)
-	if _, err := Open(Places{Machine: p.Machine + "x", trusted: func(string) (string, error) { return "", os.ErrPermission }}, slog.Default()); err == nil {
+	write(t, p.Machine, oneOrigin)
+	if _, err := Open(Places{Machine: p.Machine, trusted: func(string) (string, error) { return "", os.ErrPermission }}, slog.Default()); err == nil {
 		t.Error("an agent starts without a policy that can be read")
 	}
 }

@@ -24,8 +24,10 @@ type Places struct {
 	// Managed is the profile that manages the computer, and PersonManaged
 	// that of the person.
 	Managed, PersonManaged string
-	// Machine is the computer's own TOML file.
-	Machine string
+	// Machine is the computer's own TOML file, and Installed the registry's key
+	// with what the installer was told.
+	Machine   string
+	Installed Registry
 	// User is the person's own TOML file.
 	User string
 	// Named is a file that whoever starts the agent named. It counts instead
@@ -76,6 +78,7 @@ func (l *loader) load() {
 	l.registry(l.PersonRegistry, true)
 	l.profile(l.PersonManaged, true)
 	l.file(ByMachine, l.Machine)
+	l.installed(l.Installed)
 	l.user()
 }
 
@@ -103,6 +106,10 @@ func (p Places) folder() ([]string, error) {
 // file reads a file that must be the administrators' alone. It may be missing.
 func (l *loader) file(level Level, path string) {
 	if path == "" {
+		return
+	}
+	// One that is missing decides nothing, whoever could make it.
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return
 	}
 	resolved, err := l.trusted(path)
@@ -222,5 +229,5 @@ func (p Places) files() []string {
 
 // registries are the keys of the registry that the places are in.
 func (p Places) registries() []Registry {
-	return slices.DeleteFunc([]Registry{p.Registry, p.PersonRegistry}, func(r Registry) bool { return r == nil })
+	return slices.DeleteFunc([]Registry{p.Registry, p.PersonRegistry, p.Installed}, func(r Registry) bool { return r == nil })
 }

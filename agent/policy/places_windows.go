@@ -12,7 +12,10 @@ import (
 // The system is asked for its folders, not the environment, which is the
 // person's own.
 func System() Places {
-	p := Places{Registry: machineRegistry(), PersonRegistry: personRegistry(), trusted: trust.File}
+	p := Places{
+		Registry: machineRegistry(), PersonRegistry: personRegistry(), Installed: installedRegistry(),
+		trusted: trust.File,
+	}
 	data, err := windows.KnownFolderPath(windows.FOLDERID_ProgramData, 0)
 	if err != nil {
 		data = `C:\ProgramData`

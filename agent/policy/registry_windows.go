@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/registry"
@@ -14,16 +15,20 @@ import (
 type systemKey struct {
 	root registry.Key
 	name string
+	path string
 }
 
 // machineRegistry and personRegistry are where group policy writes. Neither can
 // be written to by people who are no administrators.
-func machineRegistry() Registry { return systemKey{registry.LOCAL_MACHINE, "HKLM"} }
-func personRegistry() Registry  { return systemKey{registry.CURRENT_USER, "HKCU"} }
+func machineRegistry() Registry { return systemKey{registry.LOCAL_MACHINE, "HKLM", RegistryPath} }
+func personRegistry() Registry  { return systemKey{registry.CURRENT_USER, "HKCU", RegistryPath} }
 
-func (k systemKey) Name() string { return k.name + `\` + RegistryPath }
+// installedRegistry is where the installer writes.
+func installedRegistry() Registry { return systemKey{registry.LOCAL_MACHINE, "HKLM", InstalledPath} }
 
-func (k systemKey) Read() (Key, error) { return readKey(k.root, RegistryPath) }
+func (k systemKey) Name() string { return k.name + `\` + k.path }
+
+func (k systemKey) Read() (Key, error) { return readKey(k.root, k.path) }
 
 func readKey(parent registry.Key, name string) (Key, error) {
 	key, err := registry.OpenKey(parent, name, registry.QUERY_VALUE|registry.ENUMERATE_SUB_KEYS|registry.WOW64_64KEY)
@@ -77,10 +82,23 @@ func readValue(key registry.Key, name string) (any, error) {
 	return nil, fmt.Errorf("is of the type %d, which no setting has", kind)
 }
 
-// Wait watches the key for all policies: Cardea's own may not exist, and group
-// policy deletes and makes it again.
+// watched opens the key above: Cardea's own may not exist, and group policy
+// deletes and makes it again. Where that is missing too, it is the next one
+// above, of which only the keys' names are watched.
+func (k systemKey) watched() (key registry.Key, filter uint32, err error) {
+	const access = registry.NOTIFY | registry.WOW64_64KEY
+	above := k.path[:strings.LastIndexByte(k.path, '\\')]
+	key, err = registry.OpenKey(k.root, above, access)
+	if !errors.Is(err, registry.ErrNotExist) {
+		return key, windows.REG_NOTIFY_CHANGE_NAME | windows.REG_NOTIFY_CHANGE_LAST_SET, err
+	}
+	key, err = registry.OpenKey(k.root, above[:strings.LastIndexByte(above, '\\')], access)
+	return key, windows.REG_NOTIFY_CHANGE_NAME, err
+}
+
+// Wait watches the key above, or the next one.
 func (k systemKey) Wait(ctx context.Context) error {
-	key, err := registry.OpenKey(k.root, `SOFTWARE\Policies`, registry.NOTIFY|registry.WOW64_64KEY)
+	key, filter, err := k.watched()
 	if err != nil {
 		return err
 	}
@@ -96,8 +114,8 @@ func (k systemKey) Wait(ctx context.Context) error {
 	}
 	defer windows.CloseHandle(ended) //nolint:errcheck // nothing is lost with it
 	// The goroutine may be on another thread by then, which must not end the watch.
-	const filter = windows.REG_NOTIFY_CHANGE_NAME | windows.REG_NOTIFY_CHANGE_LAST_SET | windows.REG_NOTIFY_THREAD_AGNOSTIC
-	if err := windows.RegNotifyChangeKeyValue(windows.Handle(key), true, filter, changed, true); err != nil {
+	below := filter&windows.REG_NOTIFY_CHANGE_LAST_SET != 0
+	if err := windows.RegNotifyChangeKeyValue(windows.Handle(key), below, filter|windows.REG_NOTIFY_THREAD_AGNOSTIC, changed, true); err != nil {
 		return err
 	}
 	signalled := make(chan struct{})

@@ -54,7 +54,7 @@ func must(t *testing.T, errs ...error) {
 }
 
 func TestTheRegistryIsReadWithAllItsTypes(t *testing.T) {
-	k := systemKey{ownRoot(t), "test"}
+	k := systemKey{ownRoot(t), "test", RegistryPath}
 	if _, err := k.Read(); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("without a key: got %v", err)
 	}
@@ -85,7 +85,7 @@ func TestTheRegistryIsReadWithAllItsTypes(t *testing.T) {
 }
 
 func TestAChangeOfTheRegistryIsHeard(t *testing.T) {
-	k := systemKey{ownRoot(t), "test"}
+	k := systemKey{ownRoot(t), "test", RegistryPath}
 	live, _ := follow(t, Places{Registry: k})
 	must(t, makeKey(t, k.root, RegistryPath+`\origin`).SetStringValue("https://a.example", ""))
 	await(t, live, "the key is made", allows("https://a.example"))
@@ -96,4 +96,18 @@ func TestAChangeOfTheRegistryIsHeard(t *testing.T) {
 	if err := k.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("without a change: got %v", err)
 	}
+}
+
+func TestWhatTheInstallerWritesIsHeardFromTheFirstKeyOn(t *testing.T) {
+	root := ownRoot(t)
+	t.Cleanup(func() { // before what ownRoot cleans up
+		for _, path := range []string{InstalledPath, `SOFTWARE\Cardea`} {
+			_ = registry.DeleteKey(root, path)
+		}
+	})
+	live, _ := follow(t, Places{Installed: systemKey{root, "test", InstalledPath}})
+	must(t, makeKey(t, root, InstalledPath).SetStringValue("origin", "https://a.example"))
+	await(t, live, "the key is made", allows("https://a.example"))
+	must(t, makeKey(t, root, InstalledPath).SetStringValue("origin", ""))
+	await(t, live, "the value is empty", allowsNobody)
 }

@@ -16,6 +16,8 @@ type Setting struct {
 	Meaning string // whole sentences
 	Since   string // the version that had it first
 	Scope   Scope
+	// Property is the public property of the Windows installer that sets it.
+	Property string
 	// User says that a person's own file may set it as well, where no
 	// administrator did.
 	User bool

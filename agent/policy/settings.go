@@ -15,7 +15,7 @@ import (
 // docs/develop.md says how to add a row.
 var table = []Setting{
 	{
-		Name: "origin", Type: Records, Scope: Machine, Since: "0.1", Join: true,
+		Name: "origin", Type: Records, Property: "ORIGINS", Scope: Machine, Since: "0.1", Join: true,
 		Title: "Sites that may ask",
 		Example: `[{url = "https://kiosk.example.org", removal = {action = "signOut", grace = "0s"}}, ` +
 			`{url = "https://signin.example.org", rights = ["authenticate"], group = "records"}]`,
@@ -60,39 +60,39 @@ var table = []Setting{
 		set: func(p *Policy, v any) error { p.setOrigins(v.([]Record)); return nil },
 	},
 	{
-		Name: "origins.ask", Type: Switch, Scope: Machine, Since: "0.1", Default: "false",
+		Name: "origins.ask", Type: Switch, Property: "ASKORIGINS", Scope: Machine, Since: "0.1", Default: "false",
 		Title: "Ask people about other sites",
 		Meaning: "Whether the person is asked when a site that is not listed wants to sign them in. It is refused all the same; " +
 			"after a yes it may try again, and only sign in. While this is off, no answer counts.",
 		set: func(p *Policy, v any) error { p.ask = v.(bool); return nil },
 	},
 	{
-		Name: "removal.action", Type: Choice, Scope: Person, Since: "0.1", Default: `"lock"`, Choices: removalActions,
+		Name: "removal.action", Type: Choice, Property: "REMOVALACTION", Scope: Person, Since: "0.1", Default: `"lock"`, Choices: removalActions,
 		Title:   "When the card is taken out",
 		Meaning: "What pages do when the card of a session is taken out: `none`, `lock` until it is back and the PIN was typed, or `signOut`.",
 		set:     func(p *Policy, v any) error { p.removal.Action = signin.RemovalAction(v.(string)); return nil },
 	},
 	{
-		Name: "removal.grace", Type: Duration, Scope: Person, Since: "0.1", Default: `"15m"`, Max: int64(day),
+		Name: "removal.grace", Type: Duration, Property: "REMOVALGRACE", Scope: Person, Since: "0.1", Default: `"15m"`, Max: int64(day),
 		Title:   "How long the card may come back",
 		Meaning: "How long the same card may come back before the session ends.",
 		set:     func(p *Policy, v any) error { p.removal.Grace = v.(time.Duration); return nil },
 	},
 	{
-		Name: "removal.onLock", Type: Switch, Scope: Person, Since: "0.1", Default: "false",
+		Name: "removal.onLock", Type: Switch, Property: "REMOVALONLOCK", Scope: Person, Since: "0.1", Default: "false",
 		Title: "Whether a locked screen counts as removal",
 		Meaning: "Whether a lock of the screen, or a session of the desktop that is left for another, counts as if the card were taken out. " +
 			"While this is off, sessions of a card that stays in go on after unlocking.",
 		set: func(p *Policy, v any) error { p.removal.OnLock = v.(bool); return nil },
 	},
 	{
-		Name: "session.limit", Type: Duration, Scope: Person, Since: "0.1", Default: `"12h"`, Min: int64(time.Second), Max: int64(day),
+		Name: "session.limit", Type: Duration, Property: "SESSIONLIMIT", Scope: Person, Since: "0.1", Default: `"12h"`, Min: int64(time.Second), Max: int64(day),
 		Title:   "Longest session",
 		Meaning: "A session ends this long after its last PIN.",
 		set:     func(p *Policy, v any) error { p.limit = v.(time.Duration); return nil },
 	},
 	{
-		Name: "certificate.keyUsage", Type: List, Scope: Machine, Since: "0.1", Choices: usageNames(), Example: `["digitalSignature"]`,
+		Name: "certificate.keyUsage", Type: List, Property: "KEYUSAGE", Scope: Machine, Since: "0.1", Choices: usageNames(), Example: `["digitalSignature"]`,
 		Title:   "Key usages that a certificate must have",
 		Meaning: "A certificate signs people in only if it has all of these.",
 		set: func(p *Policy, v any) (err error) {
@@ -101,7 +101,7 @@ var table = []Setting{
 		},
 	},
 	{
-		Name: "certificate.notKeyUsage", Type: List, Scope: Machine, Since: "0.1", Choices: usageNames(), Example: `["nonRepudiation"]`,
+		Name: "certificate.notKeyUsage", Type: List, Property: "NOTKEYUSAGE", Scope: Machine, Since: "0.1", Choices: usageNames(), Example: `["nonRepudiation"]`,
 		Title:   "Key usages that a certificate must not have",
 		Meaning: "A certificate signs people in only if it has none of these.",
 		set: func(p *Policy, v any) (err error) {
@@ -110,7 +110,7 @@ var table = []Setting{
 		},
 	},
 	{
-		Name: "certificate.extendedKeyUsage", Type: List, Scope: Machine, Since: "0.1", Example: `["clientAuth"]`,
+		Name: "certificate.extendedKeyUsage", Type: List, Property: "EXTENDEDKEYUSAGE", Scope: Machine, Since: "0.1", Example: `["clientAuth"]`,
 		Title: "Extended key usages, one of which a certificate must have",
 		Meaning: "A certificate signs people in only if it names one of these, instead of the rule that it must be for clients if it says for whom: " +
 			"`clientAuth`, `smartcardLogon`, `emailProtection`, or an object identifier.",
@@ -120,7 +120,7 @@ var table = []Setting{
 		},
 	},
 	{
-		Name: "certificate.policies", Type: List, Scope: Machine, Since: "0.1", Example: `["1.2.826.0.1275.101.0.3.1.1"]`,
+		Name: "certificate.policies", Type: List, Property: "CERTIFICATEPOLICIES", Scope: Machine, Since: "0.1", Example: `["1.2.826.0.1275.101.0.3.1.1"]`,
 		Title:   "Certificate policies, one of which a certificate must have",
 		Meaning: "A certificate signs people in only if it names one of these policies, written as object identifiers.",
 		set: func(p *Policy, v any) (err error) {
@@ -129,19 +129,19 @@ var table = []Setting{
 		},
 	},
 	{
-		Name: "certificate.issuers", Type: List, Scope: Machine, Since: "0.1", Example: `["Example Issuing CA"]`,
+		Name: "certificate.issuers", Type: List, Property: "ISSUERS", Scope: Machine, Since: "0.1", Example: `["Example Issuing CA"]`,
 		Title:   "Issuers that a certificate may come from",
 		Meaning: "A certificate signs people in, and documents, only if it comes from one of these, by their common names.",
 		set:     func(p *Policy, v any) error { p.certificate.issuers = v.([]string); return nil },
 	},
 	{
-		Name: "certificate.validFor", Type: Duration, Scope: Machine, Since: "0.1", Default: `"0s"`, Max: int64(longestAhead),
+		Name: "certificate.validFor", Type: Duration, Property: "VALIDFOR", Scope: Machine, Since: "0.1", Default: `"0s"`, Max: int64(longestAhead),
 		Title:   "How much longer a certificate must be valid",
 		Meaning: "A certificate signs people in only if it is valid that much longer.",
 		set:     func(p *Policy, v any) error { p.certificate.validFor = v.(time.Duration); return nil },
 	},
 	{
-		Name: "cards.list", Type: Text, Scope: Machine, Since: "0.1", Example: `"/etc/cardea/cards.toml"`, NextStart: true, Alone: true,
+		Name: "cards.list", Type: Text, Property: "MODULES", Scope: Machine, Since: "0.1", Example: `"/etc/cardea/cards.toml"`, NextStart: true, Alone: true,
 		Title: "List of further cards",
 		Meaning: "The file with your own list of cards and modules, as an absolute path. What it names is loaded into a process: " +
 			"it and whatever names it must be the administrators' alone.",
@@ -153,20 +153,20 @@ var table = []Setting{
 		},
 	},
 	{
-		Name: "listen.port", Type: Number, Scope: Machine, Since: "0.1", Default: "24747", Min: 1, Max: 65535, NextStart: true,
+		Name: "listen.port", Type: Number, Property: "PORT", Scope: Machine, Since: "0.1", Default: "24747", Min: 1, Max: 65535, NextStart: true,
 		Title:   "Port for pages",
 		Meaning: "The port of 127.0.0.1 and [::1] at which an agent serves pages that has no broker to do it. Sites have to name the same one.",
 		set:     func(p *Policy, v any) error { p.port = int(v.(int64)); return nil },
 	},
 	{
-		Name: "autostart", Type: Switch, Scope: Machine, Since: "0.1", Default: "true", NextStart: true,
+		Name: "autostart", Type: Switch, Property: "AUTOSTART", Scope: Machine, Since: "0.1", Default: "true", NextStart: true,
 		Title: "Whether Cardea starts by itself",
 		Meaning: "Whether agent and tray are started when a person signs in to the computer. While this is off, nothing of Cardea runs for them " +
 			"until it is started by hand: it can be installed before it is wanted.",
 		set: func(p *Policy, v any) error { p.autostart = v.(bool); return nil },
 	},
 	{
-		Name: "contact", Type: Records, Scope: Machine, Since: "0.1", Join: true,
+		Name: "contact", Type: Records, Property: "SUPPORTCONTACTS", Scope: Machine, Since: "0.1", Join: true,
 		Title:   "Who can help",
 		Example: `[{for = "administrator", name = "Service desk", phone = "01234 567890", email = "it@example.org", url = "https://help.example.org"}]`,
 		Meaning: "Whom a person is sent to for a kind of help. They are named where something goes wrong. Of a kind that is named in several places, the first one counts.",
@@ -183,13 +183,13 @@ var table = []Setting{
 		set: func(p *Policy, v any) error { return p.setContacts(v.([]Record)) },
 	},
 	{
-		Name: "log.level", Type: Choice, Scope: Person, Since: "0.1", Default: `"info"`, Choices: []string{"error", "warn", "info", "debug"}, User: true,
+		Name: "log.level", Type: Choice, Property: "LOGLEVEL", Scope: Person, Since: "0.1", Default: `"info"`, Choices: []string{"error", "warn", "info", "debug"}, User: true,
 		Title:   "How much is logged",
 		Meaning: "The least that is worth a line in the agent's log. No PIN, nonce or token is logged at any level.",
 		set:     func(p *Policy, v any) error { return p.logLevel.UnmarshalText([]byte(v.(string))) },
 	},
 	{
-		Name: "browserPolicy.browsers", Type: List, Scope: Machine, Since: "0.1", Default: `["chromium", "chrome", "edge", "firefox"]`,
+		Name: "browserPolicy.browsers", Type: List, Property: "BROWSERS", Scope: Machine, Since: "0.1", Default: `["chromium", "chrome", "edge", "firefox"]`,
 		Choices: []string{"chromium", "chrome", "edge", "firefox"}, MayBeEmpty: true,
 		Title:   "Browsers that are told",
 		Meaning: "The browsers that `cardea-agent browser-policy` allows the sites in, so that they ask nobody. `[]` leaves them all alone.",

@@ -84,7 +84,8 @@ var (
 // releases is what tokens name as the program that made them.
 const releases = "https://github.com/cardea-agent/cardea/releases/"
 
-// Run runs an agent until ctx ends or one of its parts fails.
+// Run runs an agent until ctx ends or one of its parts fails. The door closes
+// first: what it has cards finish needs all the other parts.
 func Run(ctx context.Context, c Config) error {
 	closeListeners := func() {
 		for _, l := range c.Listeners {
@@ -108,7 +109,12 @@ func Run(ctx context.Context, c Config) error {
 	cards := card.New(card.Config{
 		Driver: c.Driver, List: list, Usable: c.Policy.Usable, Algorithm: token.AlgorithmFor, Log: c.Log, Modules: c.modules(),
 	})
+	open, shut := context.WithCancel(ctx) // the door is, until ctx ends or a part fails
+	defer shut()
+	ctx, closed := context.WithCancel(context.WithoutCancel(ctx))
+	defer closed()
 	group, ctx := errgroup.WithContext(ctx)
+	defer context.AfterFunc(ctx, shut)()
 	server, err := c.promptServer()
 	if err != nil {
 		return err
@@ -137,7 +143,10 @@ func Run(ctx context.Context, c Config) error {
 	group.Go(func() error { refresh(ctx, c.Policy, cards); return nil })
 	group.Go(func() error { return service.Run(ctx) })
 	group.Go(func() error { return origins.Run(ctx) })
-	group.Go(func() error { return door.Serve(ctx, c.Listeners...) })
+	group.Go(func() error {
+		defer closed()
+		return door.Serve(open, c.Listeners...)
+	})
 	return group.Wait()
 }
 

@@ -80,7 +80,7 @@ func run(args []string, out io.Writer) error {
 // arguments are what a program is started with.
 func (o options) arguments(p program) []string {
 	if p == agent {
-		return []string{"run", "--broker", o.broker}
+		return []string{"run", "--broker", o.broker, "--until-stdin-ends"}
 	}
 	return nil
 }

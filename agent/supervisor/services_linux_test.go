@@ -82,7 +82,7 @@ func (w *wine) holdsThePort(t *testing.T, port string) {
 func (w *wine) supervises(t *testing.T, came arrivals) {
 	w.run("net", "start", "CardeaSupervisor")
 	here := came.next(t, "cardea-agent", "cardea-tray")
-	if got, want := here["cardea-agent"].command, "run --broker "+brokersPipe; !strings.HasPrefix(got, want) {
+	if got, want := here["cardea-agent"].command, "run --broker "+brokersPipe+" --until-stdin-ends"; got != want {
 		t.Errorf("the agent was started with %q, want %q", got, want)
 	}
 	if here["cardea-agent"].home == "" || here["cardea-tray"].command != "" {
@@ -104,6 +104,8 @@ func (w *wine) supervises(t *testing.T, came arrivals) {
 	here["cardea-agent"].awaitEnd(t)
 	here["cardea-tray"].awaitEnd(t)
 	came.none(t)
+	// The agent was asked, and ended by itself.
+	w.log.await(t, 1, "program=cardea-agent session=1 code=0")
 
 	w.run("net", "start", "CardeaSupervisor")
 	here = came.next(t, "cardea-agent", "cardea-tray")

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -31,9 +33,14 @@ func (s sessions) start(at place, user string, ended func(code uint32)) (process
 	if err != nil {
 		return nil, err
 	}
-	info, err := s.create(token, job, at.program)
+	in, err := newInput()
 	if err != nil {
 		return nil, errors.Join(err, windows.CloseHandle(job))
+	}
+	info, err := s.create(token, job, in, at.program)
+	_ = windows.CloseHandle(in.theirs)
+	if err != nil {
+		return nil, errors.Join(err, windows.CloseHandle(in.ours), windows.CloseHandle(job))
 	}
 	_ = windows.CloseHandle(info.Thread)
 	go func() {
@@ -44,7 +51,7 @@ func (s sessions) start(at place, user string, ended func(code uint32)) (process
 		_ = windows.CloseHandle(info.Process)
 		ended(code)
 	}()
-	return inJob{job}, nil
+	return &inJob{job: job, input: in.ours, asks: at.program == agent}, nil
 }
 
 // newJob makes a job that ends with the last handle to it, and this process has
@@ -65,7 +72,9 @@ func newJob() (windows.Handle, error) {
 	return job, nil
 }
 
-func (s sessions) create(token windows.Token, job windows.Handle, p program) (windows.ProcessInformation, error) {
+// create starts a program in its job, with standard input and nothing else of
+// this process.
+func (s sessions) create(token windows.Token, job windows.Handle, in input, p program) (windows.ProcessInformation, error) {
 	var info windows.ProcessInformation
 	path := filepath.Join(s.folder, string(p)+".exe")
 	name, err := windows.UTF16PtrFromString(path)
@@ -89,7 +98,7 @@ func (s sessions) create(token windows.Token, job windows.Handle, p program) (wi
 		return info, fmt.Errorf("CreateEnvironmentBlock: %w", err)
 	}
 	defer windows.DestroyEnvironmentBlock(environment) //nolint:errcheck // nothing is lost with it
-	attributes, err := windows.NewProcThreadAttributeList(1)
+	attributes, err := windows.NewProcThreadAttributeList(2)
 	if err != nil {
 		return info, err
 	}
@@ -97,9 +106,13 @@ func (s sessions) create(token windows.Token, job windows.Handle, p program) (wi
 	if err := attributes.Update(procThreadAttributeJobList, unsafe.Pointer(&job), unsafe.Sizeof(job)); err != nil { // #nosec G103 -- the call's own form
 		return info, fmt.Errorf("UpdateProcThreadAttribute: %w", err)
 	}
+	if err := attributes.Update(windows.PROC_THREAD_ATTRIBUTE_HANDLE_LIST, unsafe.Pointer(&in.theirs), unsafe.Sizeof(in.theirs)); err != nil { // #nosec G103 -- the call's own form
+		return info, fmt.Errorf("UpdateProcThreadAttribute: %w", err)
+	}
 	startup := windows.StartupInfoEx{ProcThreadAttributeList: attributes.List()}
 	startup.Cb, startup.Desktop = uint32(unsafe.Sizeof(startup)), desktop
-	err = windows.CreateProcessAsUser(token, name, line, nil, nil, false,
+	startup.Flags, startup.StdInput = windows.STARTF_USESTDHANDLES, in.theirs
+	err = windows.CreateProcessAsUser(token, name, line, nil, nil, true,
 		windows.CREATE_UNICODE_ENVIRONMENT|windows.CREATE_NO_WINDOW|windows.EXTENDED_STARTUPINFO_PRESENT,
 		environment, folder, &startup.StartupInfo, &info)
 	if err != nil {
@@ -108,9 +121,67 @@ func (s sessions) create(token windows.Token, job windows.Handle, p program) (wi
 	return info, nil
 }
 
+// input is the standard input of a program: a pipe that nothing is written to.
+// When this end is closed, an agent ends, once its card is done.
+type input struct{ theirs, ours windows.Handle }
+
+func newInput() (in input, err error) {
+	security := windows.SecurityAttributes{InheritHandle: 1}
+	security.Length = uint32(unsafe.Sizeof(security))
+	if err := windows.CreatePipe(&in.theirs, &in.ours, &security, 0); err != nil {
+		return input{}, fmt.Errorf("CreatePipe: %w", err)
+	}
+	if err := windows.SetHandleInformation(in.ours, windows.HANDLE_FLAG_INHERIT, 0); err != nil {
+		return input{}, errors.Join(fmt.Errorf("SetHandleInformation: %w", err), windows.CloseHandle(in.theirs), windows.CloseHandle(in.ours))
+	}
+	return in, nil
+}
+
 // inJob is a program in its job.
-type inJob struct{ job windows.Handle }
+type inJob struct {
+	job  windows.Handle
+	asks bool // it ends by itself when it is asked to
 
-func (p inJob) stop() error { return windows.TerminateJobObject(p.job, stopped) }
+	mu    sync.Mutex // guards what follows
+	input windows.Handle
+	late  *time.Timer // after it was asked
+	over  bool
+}
 
-func (p inJob) release() { _ = windows.CloseHandle(p.job) }
+// finishing is how long a program that was asked may take to end. An agent takes
+// ten seconds at most for a card that was given a PIN.
+const finishing = 12 * time.Second
+
+func (p *inJob) stop() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.asks {
+		return windows.TerminateJobObject(p.job, stopped)
+	}
+	if p.late != nil {
+		return nil
+	}
+	p.late = time.AfterFunc(finishing, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if !p.over {
+			_ = windows.TerminateJobObject(p.job, stopped)
+		}
+	})
+	err := windows.CloseHandle(p.input)
+	p.input = 0
+	return err
+}
+
+func (p *inJob) release() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.over = true
+	if p.late != nil {
+		p.late.Stop()
+	}
+	if p.input != 0 {
+		_ = windows.CloseHandle(p.input)
+	}
+	_ = windows.CloseHandle(p.job)
+}

@@ -197,8 +197,8 @@ func (s *supervisor) forget() {
 }
 
 // patience is how long stopAll waits. What has not ended by then ends with this
-// process.
-const patience = 5 * time.Second
+// process. It is longer than an agent waits for a card that was given a PIN.
+const patience = 15 * time.Second
 
 func (s *supervisor) stopAll() {
 	defer close(s.over)

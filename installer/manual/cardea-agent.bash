@@ -17,7 +17,7 @@ _cardea_agent() {
           ;;
         --listen | --prompt) return ;;
       esac
-      mapfile -t COMPREPLY < <(compgen -W "--audit --broker --choices --developer --listen --log --origins --policy --prompt --prompt-socket --verbose" -- "$word")
+      mapfile -t COMPREPLY < <(compgen -W "--audit --broker --choices --developer --listen --log --origins --policy --prompt --prompt-socket --until-stdin-ends --verbose" -- "$word")
       ;;
     doctor)
       case $before in
@@ -68,7 +68,7 @@ _cardea_agent() {
           ;;
         check)
           compopt -o filenames
-          mapfile -t COMPREPLY < <(compgen -f -W "" -- "$word")
+          mapfile -t COMPREPLY < <(compgen -f -W "--installed" -- "$word")
           ;;
       esac
       ;;

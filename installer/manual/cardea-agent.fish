@@ -11,6 +11,7 @@ complete -c cardea-agent -n '__fish_seen_subcommand_from run' -r -F -l origins -
 complete -c cardea-agent -n '__fish_seen_subcommand_from run' -r -F -l policy -d 'policy file, instead of those of this system'
 complete -c cardea-agent -n '__fish_seen_subcommand_from run' -x -l prompt -d 'who asks the person: tray or terminal'
 complete -c cardea-agent -n '__fish_seen_subcommand_from run' -r -F -l prompt-socket -d 'the tray\'s socket path (default in this user\'s runtime folder)'
+complete -c cardea-agent -n '__fish_seen_subcommand_from run' -l until-stdin-ends -d 'end when standard input does, as at an interrupt: for whoever starts agents for others'
 complete -c cardea-agent -n '__fish_seen_subcommand_from run' -l verbose -d 'log more, whatever the policy says'
 complete -c cardea-agent -n __fish_use_subcommand -a doctor -d 'check this computer, and say what to do'
 complete -c cardea-agent -n '__fish_seen_subcommand_from doctor' -l json -d 'print JSON'
@@ -30,6 +31,7 @@ complete -c cardea-agent -n '__fish_seen_subcommand_from policy; and not __fish_
 complete -c cardea-agent -n '__fish_seen_subcommand_from policy; and __fish_seen_subcommand_from show' -l json -d 'print JSON'
 complete -c cardea-agent -n '__fish_seen_subcommand_from policy; and __fish_seen_subcommand_from show' -r -F -l policy -d 'policy file, instead of those of this system'
 complete -c cardea-agent -n '__fish_seen_subcommand_from policy; and not __fish_seen_subcommand_from show check' -a check -d 'say what is wrong with a policy file, if anything'
+complete -c cardea-agent -n '__fish_seen_subcommand_from policy; and __fish_seen_subcommand_from check' -l installed -d 'check what the installer of Windows was told, instead of a file'
 complete -c cardea-agent -n '__fish_seen_subcommand_from policy; and __fish_seen_subcommand_from check' -F
 complete -c cardea-agent -n __fish_use_subcommand -a autostart -d 'fail if policy keeps Cardea from starting by itself'
 complete -c cardea-agent -n '__fish_seen_subcommand_from autostart' -r -F -l policy -d 'policy file, instead of those of this system'

@@ -1,7 +1,7 @@
 // Package verify opens the packages that were built and compares what is in
 // them with what should be. It has tests alone, which `make pkg-check` runs;
 // without CARDEA_PACKAGES they are skipped. It never installs anything on
-// this computer: a Debian of its own is booted for that.
+// this computer: a Debian of its own is booted for that, and a Wine prefix made.
 package verify
 
 import (

@@ -1,7 +1,7 @@
 // Command gen writes what comes from the table of settings in package policy:
-// the templates for group policy in installer/windows, the profile for managed
-// Macs in installer/macos, the commented policy file in installer/linux, and the
-// reference chapter of docs/admin.md. Run it with go generate in agent/policy.
+// the templates for group policy and the properties of the installer in
+// installer/windows, the profile for managed Macs in installer/macos, the commented
+// policy file in installer/linux, and two tables of docs/admin.md. Run it with go generate in agent/policy.
 //
 // It never writes anything else, and knows no setting by name. Its tests check
 // that the files are current, and read them back as Windows, macOS and the agent
@@ -51,6 +51,7 @@ const (
 	admlFile    = "installer/windows/en-US/Cardea.adml"
 	profileFile = "installer/macos/cardea.mobileconfig"
 	sampleFile  = "installer/linux/policy.sample.toml"
+	wxiFile     = "installer/windows/settings.wxi"
 	pageFile    = "docs/admin.md"
 )
 
@@ -60,19 +61,32 @@ func generate(root string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	before, rest, found := strings.Cut(string(page), chapterBegin)
-	_, after, ended := strings.Cut(rest, chapterEnd)
-	if !found || !ended {
-		return nil, fmt.Errorf("gen: %s does not say where its reference chapter begins and ends", pageFile)
-	}
 	rows := policy.Settings()
+	text, err := replaced(string(page), chapterBegin, chapter(rows), chapterEnd)
+	if err == nil {
+		text, err = replaced(text, propertiesBegin, propertyChapter(properties(rows)), propertiesEnd)
+	}
+	if err != nil {
+		return nil, err
+	}
 	return map[string]string{
 		admxFile:    admx(rows),
 		admlFile:    adml(rows),
 		profileFile: profile(rows),
 		sampleFile:  sample(rows),
-		pageFile:    before + chapterBegin + chapter(rows) + chapterEnd + after,
+		wxiFile:     wxi(properties(rows)),
+		pageFile:    text,
 	}, nil
+}
+
+// replaced has what is between two lines of a page written anew.
+func replaced(page, begin, text, end string) (string, error) {
+	before, rest, found := strings.Cut(page, begin)
+	_, after, ended := strings.Cut(rest, end)
+	if !found || !ended {
+		return "", fmt.Errorf("gen: %s does not have the line %q and its end", pageFile, strings.TrimSpace(begin))
+	}
+	return before + begin + text + end + after, nil
 }
 
 // findRoot returns the folder of the go.mod above the working directory.
