@@ -145,12 +145,13 @@ func (o options) run(ctx context.Context, errs io.Writer) error {
 		}
 	}
 	c.Facts = o.facts(logging, rules, listeners)
+	group, ctx := errgroup.WithContext(ctx)
+	signals := logSignals(ctx) // before anybody is told that the agent runs, and sends one
 	for _, l := range listeners {
 		log.Info("listening", "address", l.Addr().String(), "version", version)
 	}
-	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return rules.Run(ctx) })
-	group.Go(func() error { logging.follow(ctx, rules, logSignals(ctx)); return nil })
+	group.Go(func() error { logging.follow(ctx, rules, signals); return nil })
 	group.Go(func() error { return helped(session.Run(ctx, c), rules) })
 	return group.Wait()
 }

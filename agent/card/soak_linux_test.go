@@ -218,12 +218,15 @@ func (s *soak) signSomething() {
 	if s.cards[i].left == 3 && s.random.IntN(10) == 0 {
 		pin, done = "90817263", wrongPIN
 	}
-	kill := time.AfterFunc(time.Hour, s.killHosts)
+	killed := make(chan struct{})
+	kill := time.AfterFunc(time.Hour, func() { s.killHosts(); close(killed) })
 	if s.random.IntN(3) == 0 {
 		kill.Reset(time.Duration(s.random.IntN(60)) * time.Millisecond)
 	}
 	s.sign(i, batch(s.in(i).Keys()[0], pin, 1+s.random.IntN(20)), done)
-	kill.Stop()
+	if !kill.Stop() {
+		<-killed // else it would meet the next request's process
+	}
 	s.settle()
 	if s.in(i) == nil {
 		s.t.Fatal("the card is lost")
@@ -324,9 +327,14 @@ type usage struct {
 }
 
 // usage waits until what was begun has ended: a spare process is made in the
-// background, and what is left of the one before goes.
+// background, and what is left of the one before goes. A spare that was killed is
+// replaced after the next use of the module, which is made here.
 func (s *soak) usage() usage {
 	s.t.Helper()
+	c := s.in(0)
+	if _, err := c.Tries(context.Background(), c.Keys()[0]); err != nil {
+		s.t.Fatal(err)
+	}
 	var u usage
 	for stable := 0; stable < 5; {
 		runtime.GC()

@@ -141,7 +141,8 @@ func listen(t *testing.T) *onereader.Server {
 	return s
 }
 
-// insert puts a card into each reader and waits until pcscd sees them.
+// insert puts a card into each reader and waits until pcscd sees them, and before
+// that, until it misses those of the test before.
 func insert(t *testing.T, d *pcscdtest.Daemon) (cards [2]*virtual.Card, slots [2]virtual.Slot) {
 	t.Helper()
 	c, err := pcsc.System{}.Establish()
@@ -149,18 +150,23 @@ func insert(t *testing.T, d *pcscdtest.Daemon) (cards [2]*virtual.Card, slots [2
 		t.Fatal(err)
 	}
 	defer c.Release()
-	for i, reader := range d.Readers {
-		cards[i] = virtual.NewCard(virtual.NewCA("Test CA"), virtual.P256("Robin"))
-		slots[i] = virtual.NewVPCD(reader.Addr)
-		t.Cleanup(slots[i].Remove)
-		slots[i].Insert(cards[i])
-		states := []pcsc.ReaderState{{Reader: reader.Name}}
-		for states[0].Event&pcsc.StatePresent == 0 {
+	await := func(reader string, flag pcsc.StateFlag) {
+		t.Helper()
+		states := []pcsc.ReaderState{{Reader: reader}}
+		for states[0].Event&flag == 0 {
 			states[0].Current = states[0].Event
 			if err := c.GetStatusChange(states, time.Minute); err != nil {
 				t.Fatal(err)
 			}
 		}
+	}
+	for i, reader := range d.Readers {
+		await(reader.Name, pcsc.StateEmpty)
+		cards[i] = virtual.NewCard(virtual.NewCA("Test CA"), virtual.P256("Robin"))
+		slots[i] = virtual.NewVPCD(reader.Addr)
+		t.Cleanup(slots[i].Remove)
+		slots[i].Insert(cards[i])
+		await(reader.Name, pcsc.StatePresent)
 	}
 	return cards, slots
 }
