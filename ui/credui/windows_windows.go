@@ -54,7 +54,7 @@ func (system) secret(caption, message, holder string, buffer []byte) (int, error
 	var out unsafe.Pointer
 	var size uint32
 	code, _, _ := promptForCredentials.Call(uintptr(unsafe.Pointer(&info)), 0, uintptr(unsafe.Pointer(&kind)), // #nosec G103 -- the call's own form
-		address(named), uintptr(len(named)), uintptr(unsafe.Pointer(&out)), uintptr(unsafe.Pointer(&size)), 0, creduiGeneric) // #nosec G103 -- the same
+		uintptr(unsafe.Pointer(unsafe.SliceData(named))), uintptr(len(named)), uintptr(unsafe.Pointer(&out)), uintptr(unsafe.Pointer(&size)), 0, creduiGeneric) // #nosec G103 -- the same
 	switch windows.Errno(code) {
 	case windows.ERROR_SUCCESS:
 	case windows.ERROR_CANCELLED:
@@ -76,7 +76,7 @@ func unpacked(all, buffer []byte) (int, error) {
 	var secret [maxSecret]uint16
 	defer clear(secret[:])
 	nameSize, domainSize, secretSize := uint32(len(name)), uint32(len(domain)), uint32(len(secret))
-	ok, _, err := unpack.Call(0, address(all), uintptr(len(all)),
+	ok, _, err := unpack.Call(0, uintptr(unsafe.Pointer(unsafe.SliceData(all))), uintptr(len(all)), // #nosec G103 -- the call's own form
 		uintptr(unsafe.Pointer(&name)), uintptr(unsafe.Pointer(&nameSize)), // #nosec G103 -- the call's own form
 		uintptr(unsafe.Pointer(&domain)), uintptr(unsafe.Pointer(&domainSize)), // #nosec G103 -- the same
 		uintptr(unsafe.Pointer(&secret)), uintptr(unsafe.Pointer(&secretSize))) // #nosec G103 -- the same
@@ -99,7 +99,7 @@ func packed(holder string) []byte {
 		return nil
 	}
 	buffer := make([]byte, size)
-	ok, _, _ := pack.Call(0, uintptr(unsafe.Pointer(name)), uintptr(unsafe.Pointer(&empty)), address(buffer), uintptr(unsafe.Pointer(&size))) // #nosec G103 -- the same
+	ok, _, _ := pack.Call(0, uintptr(unsafe.Pointer(name)), uintptr(unsafe.Pointer(&empty)), uintptr(unsafe.Pointer(unsafe.SliceData(buffer))), uintptr(unsafe.Pointer(&size))) // #nosec G103 -- the same
 	if ok == 0 {
 		return nil
 	}
@@ -123,11 +123,4 @@ func utf16(text string, most int) *uint16 {
 		units = append(units[:most-1], 0)
 	}
 	return &units[0]
-}
-
-func address(b []byte) uintptr {
-	if len(b) == 0 {
-		return 0
-	}
-	return uintptr(unsafe.Pointer(&b[0])) // #nosec G103 -- the calls' own form
 }
