@@ -129,7 +129,8 @@ func (w *wine) servicesRun() {
 var installersOwn = []string{
 	`HKEY_LOCAL_MACHINE\Software\Classes\Installer`, `HKEY_LOCAL_MACHINE\Software\Microsoft\Windows\CurrentVersion\Installer`,
 	`HKEY_LOCAL_MACHINE\System\CurrentControlSet\Control\Video`, `HKEY_LOCAL_MACHINE\System\CurrentControlSet\Control\Class`,
-	`HKEY_LOCAL_MACHINE\System\CurrentControlSet\Enum`, `HKEY_LOCAL_MACHINE\System\CurrentControlSet\Control\ServiceCurrent`,
+	`HKEY_LOCAL_MACHINE\System\CurrentControlSet\Control\DeviceClasses`, `HKEY_LOCAL_MACHINE\System\CurrentControlSet\Enum`,
+	`HKEY_LOCAL_MACHINE\System\CurrentControlSet\Control\ServiceCurrent`,
 	`windows/Installer`, `windows/temp`,
 }
 
