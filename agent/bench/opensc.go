@@ -19,6 +19,7 @@ import (
 	"github.com/cardea-agent/cardea/agent/token"
 	"github.com/cardea-agent/cardea/pcsc"
 	"github.com/cardea-agent/cardea/pcsc/virtual"
+	"github.com/cardea-agent/cardea/pkcs11/host"
 	"github.com/cardea-agent/cardea/pkcs11/pkcs11test"
 )
 
@@ -50,12 +51,12 @@ func measureOpenSC(ctx context.Context, s stack, rounds int) ([]figure, error) {
 	return []figure{summary(name, "ms", products).above(floors)}, nil
 }
 
-func openHost(_ cards.Module, file string) card.Module {
-	h, err := newHost(file, nil, 0)
+func openHost(module cards.Module, file string) card.Module {
+	command, err := host.Self(moduleRole)
 	if err != nil {
 		panic(err) // this program's own path
 	}
-	return h
+	return card.StartModule(command, module, file, slog.New(slog.DiscardHandler))
 }
 
 // openSCList is the shipped list, with the bench's card led to OpenSC.
