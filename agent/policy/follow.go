@@ -59,21 +59,24 @@ func (p Places) follow(ctx context.Context, log *slog.Logger, changed func()) er
 	}
 }
 
-// followRegistry tells of each change of a key.
+// followRegistry tells of each change of a key: when it is watched again, so that
+// nothing can change unseen between the reading and the watch.
 func followRegistry(ctx context.Context, log *slog.Logger, r Registry, touched chan<- struct{}) {
 	const again = time.Minute // after a failure that may be gone
+	touch := func() {
+		select {
+		case touched <- struct{}{}:
+		default: // it is known already
+		}
+	}
 	for ctx.Err() == nil {
-		err := r.Wait(ctx)
+		err := r.Wait(ctx, touch)
 		if err != nil && !errors.Is(err, context.Canceled) {
 			log.Warn("the registry cannot be followed", "key", r.Name(), "err", err)
 			select {
 			case <-time.After(again):
 			case <-ctx.Done():
 			}
-		}
-		select {
-		case touched <- struct{}{}:
-		default: // it is known already
 		}
 	}
 }

@@ -200,7 +200,8 @@ func (s *signalled) Read() (Key, error) {
 	return s.fakeRegistry.Read()
 }
 
-func (s *signalled) Wait(ctx context.Context) error {
+func (s *signalled) Wait(ctx context.Context, watching func()) error {
+	watching()
 	select {
 	case <-s.changed:
 		return nil
@@ -221,4 +222,21 @@ func TestAChangeOfGroupPolicyIsTakenUp(t *testing.T) {
 		registry.changed <- struct{}{}
 		await(t, live, "group policy allows "+url, allows(url))
 	}
+}
+
+// late is a registry that changes just before it is watched.
+type late struct{ signalled }
+
+func (l *late) Wait(ctx context.Context, watching func()) error {
+	l.mu.Lock()
+	l.key = &Key{Keys: map[string]Key{"origin": {Values: map[string]any{"https://a.example": ""}}}}
+	l.mu.Unlock()
+	return l.signalled.Wait(ctx, watching)
+}
+
+func TestAChangeJustBeforeGroupPolicyIsWatchedIsTakenUp(t *testing.T) {
+	p := lay(t)
+	p.Registry = &late{signalled{fakeRegistry: fakeRegistry{name: "HKLM"}}}
+	live, _ := follow(t, p)
+	await(t, live, "group policy allows the site", allows("https://a.example"))
 }

@@ -31,7 +31,7 @@ func (f *fakeRegistry) Read() (Key, error) {
 	return *f.key, nil
 }
 
-func (f *fakeRegistry) Wait(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+func (f *fakeRegistry) Wait(ctx context.Context, _ func()) error { <-ctx.Done(); return ctx.Err() }
 
 // lay makes places in a folder of the test's, whose files count as the
 // administrators' own unless they are in untrusted.

@@ -21,9 +21,9 @@ type Registry interface {
 	Name() string
 	// Read returns all that is in it; fs.ErrNotExist when it is missing.
 	Read() (Key, error)
-	// Wait returns when something in it may have changed since the call
-	// began, or ctx ended.
-	Wait(ctx context.Context) error
+	// Wait returns when something in it may have changed since it called
+	// watching, or ctx ended. What changed before that it may miss.
+	Wait(ctx context.Context, watching func()) error
 }
 
 // Key is a key of the registry. Its values are strings, []strings and uint64s.

@@ -97,7 +97,7 @@ func (k systemKey) watched() (key registry.Key, filter uint32, err error) {
 }
 
 // Wait watches the key above, or the next one.
-func (k systemKey) Wait(ctx context.Context) error {
+func (k systemKey) Wait(ctx context.Context, watching func()) error {
 	key, filter, err := k.watched()
 	if err != nil {
 		return err
@@ -118,6 +118,7 @@ func (k systemKey) Wait(ctx context.Context) error {
 	if err := windows.RegNotifyChangeKeyValue(windows.Handle(key), below, filter|windows.REG_NOTIFY_THREAD_AGNOSTIC, changed, true); err != nil {
 		return err
 	}
+	watching()
 	signalled := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() { defer close(signalled); _ = windows.SetEvent(ended) })
 	defer func() {

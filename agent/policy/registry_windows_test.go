@@ -93,7 +93,7 @@ func TestAChangeOfTheRegistryIsHeard(t *testing.T) {
 	await(t, live, "the value is gone", allowsNobody)
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
-	if err := k.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+	if err := k.Wait(ctx, func() {}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("without a change: got %v", err)
 	}
 }

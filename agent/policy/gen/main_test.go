@@ -184,9 +184,9 @@ func read[T any](t *testing.T, text string) (v T) {
 // key is a registry's key that a test fills.
 type key struct{ policy.Key }
 
-func (key) Name() string                   { return "HKLM" }
-func (k key) Read() (policy.Key, error)    { return k.Key, nil }
-func (key) Wait(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+func (key) Name() string                             { return "HKLM" }
+func (k key) Read() (policy.Key, error)              { return k.Key, nil }
+func (key) Wait(ctx context.Context, _ func()) error { <-ctx.Done(); return ctx.Err() }
 
 // set writes a value as the editor does.
 func (k key) set(t *testing.T, path, name string, value any) {
