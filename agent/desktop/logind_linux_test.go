@@ -1,54 +1,18 @@
 package desktop
 
 import (
-	"bufio"
 	"context"
 	"log/slog"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/cardea-agent/cardea/agent/desktop/bustest"
 	"github.com/godbus/dbus/v5"
 	"github.com/godbus/dbus/v5/prop"
 )
-
-// bus starts a real D-Bus daemon in the system bus's place.
-func bus(t *testing.T) *dbus.Conn {
-	t.Helper()
-	program, err := exec.LookPath("dbus-daemon")
-	if err != nil {
-		if os.Getenv("CARDEA_E2E_REQUIRED") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("needs dbus-daemon")
-	}
-	address := "unix:path=" + filepath.Join(t.TempDir(), "bus")
-	cmd := exec.Command(program, "--session", "--nofork", "--nopidfile", "--print-address", "--address="+address)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", strings.TrimSpace(line))
-	conn, err := dbus.ConnectSystemBus()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return conn
-}
 
 // logind stands in for systemd's on a bus.
 func logind(t *testing.T, conn *dbus.Conn, kind string, remote, locked, active bool) (played *prop.Properties) {
@@ -92,7 +56,7 @@ func TestLogindTellsHowTheSessionStands(t *testing.T) {
 		{"tty", false, false, false, Session{Kind: None, How: "tty"}},
 	} {
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
-			logind(t, bus(t), c.kind, c.remote, c.locked, c.active)
+			logind(t, bustest.Start(t), c.kind, c.remote, c.locked, c.active)
 			if got, err := look(t.Context()); err != nil || got != c.want {
 				t.Errorf("%+v, %v; want %+v", got, err, c.want)
 			}
@@ -101,7 +65,7 @@ func TestLogindTellsHowTheSessionStands(t *testing.T) {
 }
 
 func TestALockIsNoticedAsSoonAsLogindSaysSo(t *testing.T) {
-	played := logind(t, bus(t), "wayland", false, false, true)
+	played := logind(t, bustest.Start(t), "wayland", false, false, true)
 	told := make(chan bool, 16)
 	l := NewLock(look, func(locked bool) { told <- locked }, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -134,7 +98,7 @@ func TestALockIsNoticedAsSoonAsLogindSaysSo(t *testing.T) {
 
 func TestWithoutLogindTheEnvironmentCounts(t *testing.T) {
 	t.Setenv("SSH_CONNECTION", "192.0.2.1 1 192.0.2.2 22")
-	bus(t) // with nobody on it
+	bustest.Start(t) // with nobody on it
 	if got, err := look(t.Context()); err != nil || got.Kind != Remote {
 		t.Errorf("%+v, %v", got, err)
 	}

@@ -2,7 +2,6 @@ package handover
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -124,43 +123,4 @@ func said(t *testing.T, page net.Conn, line string) string {
 		t.Fatal(err)
 	}
 	return strings.TrimSpace(answer)
-}
-
-// syncBuffer is a log to be waited for.
-type syncBuffer struct {
-	mu      sync.Mutex
-	b       bytes.Buffer
-	changed chan struct{}
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.changed != nil {
-		close(s.changed)
-		s.changed = nil
-	}
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) await(t *testing.T, want string) {
-	t.Helper()
-	late := time.After(limit)
-	for {
-		s.mu.Lock()
-		text := s.b.String()
-		if s.changed == nil {
-			s.changed = make(chan struct{})
-		}
-		changed := s.changed
-		s.mu.Unlock()
-		if strings.Contains(text, want) {
-			return
-		}
-		select {
-		case <-changed:
-		case <-late:
-			t.Fatalf("%q is not in %s", want, text)
-		}
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"testing"
 
+	"github.com/cardea-agent/cardea/agent/logs/logtest"
 	"github.com/cardea-agent/cardea/agent/peer"
 )
 
@@ -48,10 +49,10 @@ func TestASecondAgentWaitsUntilTheFirstIsGone(t *testing.T) {
 	first := startAgent(t, path, io.Discard)
 	awaitConnected(t, first, true)
 	go echo(first, "first")
-	var log syncBuffer
+	var log logtest.Log
 	second := startAgent(t, path, &log)
 	go echo(second, "second")
-	log.await(t, "another agent of this user")
+	log.Await(t, 1, "another agent of this user")
 	page, accepted := port.connect()
 	if err := broker.Hand(me(), accepted); err != nil {
 		t.Fatal(err)

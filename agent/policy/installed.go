@@ -3,7 +3,6 @@ package policy
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 	"strconv"
@@ -22,15 +21,8 @@ const InstalledPath = `SOFTWARE\Cardea\Settings`
 
 // installed reads what the installer was told.
 func (l *loader) installed(r Registry) {
-	if r == nil {
-		return
-	}
-	key, err := r.Read()
-	if errors.Is(err, fs.ErrNotExist) {
-		return
-	}
-	if err != nil {
-		l.problems = append(l.problems, &Problem{Source: r.Name(), Text: unreadable(err), Err: err})
+	key, found := l.key(r)
+	if !found {
 		return
 	}
 	d := document{level: ByMachine, source: r.Name(), tree: map[string]any{}, line: noLines, alone: true}

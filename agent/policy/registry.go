@@ -32,17 +32,22 @@ type Key struct {
 	Keys   map[string]Key
 }
 
-// registry reads a key of group policy.
-func (l *loader) registry(r Registry, person bool) {
+// key reads a key, if there is one, and notes why it cannot be read.
+func (l *loader) key(r Registry) (key Key, found bool) {
 	if r == nil {
-		return
+		return Key{}, false
 	}
 	key, err := r.Read()
-	if errors.Is(err, fs.ErrNotExist) {
-		return
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		l.problems = append(l.problems, &Problem{Source: r.Name(), Text: unreadable(err), Err: err})
+	}
+	return key, err == nil
+}
+
+// registry reads a key of group policy.
+func (l *loader) registry(r Registry, person bool) {
+	key, found := l.key(r)
+	if !found {
 		return
 	}
 	tree, problems := key.tree(r.Name(), "")

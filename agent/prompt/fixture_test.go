@@ -1,14 +1,12 @@
 package prompt
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -36,52 +34,6 @@ const canary = "73920461"
 
 var about = signin.About{Origin: "https://login.hospital.example:8443", Purpose: signin.ToSignIn,
 	Holder: "Alex Morgan", Reader: "Reader 00 00", Lang: "cy"}
-
-// safeBuffer is a log that several goroutines write, and that can be waited for.
-type safeBuffer struct {
-	mu      sync.Mutex
-	b       bytes.Buffer
-	changed chan struct{} // closed at the next write; nil when nobody waits
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.changed != nil {
-		close(s.changed)
-		s.changed = nil
-	}
-	return s.b.Write(p)
-}
-
-// await waits until the log has a text.
-func (s *safeBuffer) await(t *testing.T, want string) {
-	t.Helper()
-	late := time.After(limit)
-	for {
-		s.mu.Lock()
-		text := s.b.String()
-		if s.changed == nil {
-			s.changed = make(chan struct{})
-		}
-		changed := s.changed
-		s.mu.Unlock()
-		if strings.Contains(text, want) {
-			return
-		}
-		select {
-		case <-changed:
-		case <-late:
-			t.Fatalf("%q is not in the log: %s", want, text)
-		}
-	}
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
-}
 
 // fakePrompter answers as its functions say and remembers what it was asked.
 type fakePrompter struct {

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/cardea-agent/cardea/agent/logs/logtest"
 	"github.com/cardea-agent/cardea/agent/signin"
 )
 
@@ -57,7 +58,7 @@ func TestEchoStaysOffFromOneDialogsEndToTheNextOnesPIN(t *testing.T) {
 
 func TestAWindowThatOpensAfterItsRequestEndedIsClosed(t *testing.T) {
 	path := socketPath(t)
-	s, _ := startServer(t, path, &safeBuffer{})
+	s, _ := startServer(t, path, &logtest.Log{})
 	tray := dialRaw(t, path)
 	tray.hello()
 	ctx, endRequest := context.WithCancel(t.Context())
@@ -95,7 +96,7 @@ func TestAWindowThatOpensAfterItsRequestEndedIsClosed(t *testing.T) {
 
 func TestTheFirstQuestionGoesOutWithTheOpeningAndAPINWithItsAnnouncement(t *testing.T) {
 	path := socketPath(t)
-	s, _ := startServer(t, path, &safeBuffer{})
+	s, _ := startServer(t, path, &logtest.Log{})
 	tray := dialRaw(t, path)
 	tray.hello()
 	d, err := s.Open(t.Context(), about)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cardea-agent/cardea/agent/logs/logtest"
 	"github.com/cardea-agent/cardea/agent/signin"
 )
 
@@ -98,13 +99,13 @@ func TestAnotherUsersInquiryIsNotAnswered(t *testing.T) {
 	path := socketPath(t)
 	cmd := asNobody(t, path)
 	cmd.Env = append(cmd.Env, inquireEnv+"=1")
-	var log safeBuffer
+	var log logtest.Log
 	startServer(t, path, &log)
 	openUp(t, path)
 	if out, err := cmd.Output(); err != nil || string(out) != "refused" {
 		t.Fatalf("the other user was %q, %v", out, err)
 	}
-	log.await(t, "belongs to user 65534") // the other one may be gone before it is written
+	log.Await(t, 1, "belongs to user 65534") // the other one may be gone before it is written
 }
 
 func TestAStrangerAtTheAgentsPlaceIsNotBelieved(t *testing.T) {

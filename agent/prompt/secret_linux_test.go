@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/cardea-agent/cardea/agent/logs/logtest"
 	"github.com/cardea-agent/cardea/agent/signin"
 )
 
@@ -73,14 +74,14 @@ func openUp(t *testing.T, path string) {
 func TestAnotherUserIsRefusedByTheAgent(t *testing.T) {
 	path := socketPath(t)
 	cmd := asNobody(t, path)
-	var log safeBuffer
+	var log logtest.Log
 	startServer(t, path, &log)
 	openUp(t, path)
 	out, err := cmd.Output()
 	if err != nil || string(out) != "refused" {
 		t.Fatalf("the other user was %q, %v", out, err)
 	}
-	log.await(t, "belongs to user 65534") // the other one may be gone before it is written
+	log.Await(t, 1, "belongs to user 65534") // the other one may be gone before it is written
 }
 
 func TestAnotherUsersSocketIsRefusedByTheTray(t *testing.T) {
@@ -154,7 +155,7 @@ func (w *wiretap) pass(dst, src net.Conn) {
 
 func TestThePINIsInItsOwnFrameAndNowhereElse(t *testing.T) {
 	path, tapped := socketPath(t), socketPath(t)
-	var log safeBuffer
+	var log logtest.Log
 	server, _ := startServer(t, path, &log)
 	l, err := listen(tapped)
 	if err != nil {

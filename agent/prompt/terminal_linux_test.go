@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cardea-agent/cardea/agent/logs/logtest"
 	"github.com/cardea-agent/cardea/agent/signin"
 	"golang.org/x/sys/unix"
 )
@@ -19,7 +20,7 @@ type person struct {
 	t      *testing.T
 	master *os.File
 	tty    *os.File
-	screen safeBuffer
+	screen logtest.Log
 	more   chan struct{}
 }
 

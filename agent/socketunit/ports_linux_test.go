@@ -1,50 +1,14 @@
 package socketunit
 
 import (
-	"bufio"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
+	"github.com/cardea-agent/cardea/agent/desktop/bustest"
 	"github.com/godbus/dbus/v5"
 	"github.com/godbus/dbus/v5/prop"
 )
-
-// bus starts a real D-Bus daemon in the system bus's place.
-func bus(t *testing.T) *dbus.Conn {
-	t.Helper()
-	program, err := exec.LookPath("dbus-daemon")
-	if err != nil {
-		if os.Getenv("CARDEA_E2E_REQUIRED") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("needs dbus-daemon")
-	}
-	address := "unix:path=" + filepath.Join(t.TempDir(), "bus")
-	cmd := exec.Command(program, "--session", "--nofork", "--nopidfile", "--print-address", "--address="+address)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", strings.TrimSpace(line))
-	conn, err := dbus.ConnectSystemBus()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return conn
-}
 
 // systemd stands in for the real one, whose socket unit listens there.
 func systemd(t *testing.T, conn *dbus.Conn, listen any) {
@@ -61,7 +25,7 @@ func systemd(t *testing.T, conn *dbus.Conn, listen any) {
 type place struct{ Kind, Address string }
 
 func TestThePortsOfTheSocketUnitAreFoundOnce(t *testing.T) {
-	systemd(t, bus(t), []place{
+	systemd(t, bustest.Start(t), []place{
 		{"Stream", "127.0.0.1:24800"}, {"Stream", "[::1]:24800"}, {"Stream", "127.0.0.1:24801"},
 		{"Datagram", "127.0.0.1:24802"}, {"Stream", "/run/cardea/broker.sock"},
 	})
@@ -72,13 +36,13 @@ func TestThePortsOfTheSocketUnitAreFoundOnce(t *testing.T) {
 
 func TestASystemThatHoldsNoPortHasNone(t *testing.T) {
 	t.Run("no unit", func(t *testing.T) {
-		systemd(t, bus(t), []place{}) // as systemd says of a unit that there is not
+		systemd(t, bustest.Start(t), []place{}) // as systemd says of a unit that there is not
 		if got, err := Ports(t.Context()); err != nil || got != nil {
 			t.Errorf("%v, %v", got, err)
 		}
 	})
 	t.Run("no systemd", func(t *testing.T) {
-		bus(t)
+		bustest.Start(t)
 		if got, err := Ports(t.Context()); err != nil || got != nil {
 			t.Errorf("%v, %v", got, err)
 		}
@@ -92,7 +56,7 @@ func TestASystemThatHoldsNoPortHasNone(t *testing.T) {
 }
 
 func TestAnAnswerOfAnotherShapeIsAnError(t *testing.T) {
-	systemd(t, bus(t), "127.0.0.1:24800")
+	systemd(t, bustest.Start(t), "127.0.0.1:24800")
 	if got, err := Ports(t.Context()); err == nil {
 		t.Errorf("%v", got)
 	}

@@ -60,7 +60,7 @@ func freePort(t *testing.T) string {
 // connects is cut off.
 func (w *wine) holdsThePort(t *testing.T, port string) {
 	w.run("net", "start", "CardeaBroker")
-	w.log.await(t, 2, "msg=listening")
+	w.log.Await(t, 2, "msg=listening")
 	for _, host := range []string{"127.0.0.1", "::1"} {
 		conn, err := net.DialTimeout("tcp", net.JoinHostPort(host, port), limit)
 		if err != nil {
@@ -105,7 +105,7 @@ func (w *wine) supervises(t *testing.T, came arrivals) {
 	here["cardea-tray"].awaitEnd(t)
 	came.none(t)
 	// The agent was asked, and ended by itself.
-	w.log.await(t, 1, "program=cardea-agent session=1 code=0")
+	w.log.Await(t, 1, "program=cardea-agent session=1 code=0")
 
 	w.run("net", "start", "CardeaSupervisor")
 	here = came.next(t, "cardea-agent", "cardea-tray")
@@ -137,7 +137,7 @@ func (w *wine) relays(t *testing.T, port string) {
 		t.Fatal(err)
 	}
 	defer func() { cancel(); _ = cmd.Wait() }()
-	w.log.await(t, 1, "an agent is here")
+	w.log.Await(t, 1, "an agent is here")
 	// Wine finds out whose a connection is once its program has used it, so a page
 	// may be cut off before; as the client library does, it tries again.
 	answer := func(origin string) (got string) {
@@ -159,7 +159,7 @@ func (w *wine) relays(t *testing.T, port string) {
 		t.Errorf("a page of nobody was answered %s", got)
 	}
 	w.run("net", "stop", "CardeaBroker")
-	w.log.await(t, 1, "no connections come from the broker")
+	w.log.Await(t, 1, "no connections come from the broker")
 }
 
 // endsWithoutAPort sees what a manager's recovery acts on: the process ends, and
@@ -171,5 +171,5 @@ func (w *wine) endsWithoutAPort(t *testing.T, port string) {
 	}
 	defer l.Close()
 	_, _ = w.try("net", "start", "CardeaBroker")
-	w.log.await(t, 1, "the broker failed")
+	w.log.Await(t, 1, "the broker failed")
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -12,9 +11,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/cardea-agent/cardea/agent/logs/logtest"
 )
 
 // limit is far above what anything under Wine takes.
@@ -27,7 +27,7 @@ type wine struct {
 	prefix  string
 	folder  string // of the programs, as this system names it
 	said    *os.File
-	log     *words
+	log     *logtest.Log
 }
 
 // programFiles is that folder as Wine names it.
@@ -40,7 +40,7 @@ func newWine(t *testing.T) *wine {
 	if os.Getenv("CARDEA_WINE") != "1" {
 		t.Skip("runs when CARDEA_WINE=1 says so, as make test-wine does")
 	}
-	w := &wine{t: t, prefix: filepath.Join(t.TempDir(), "wine"), log: &words{}}
+	w := &wine{t: t, prefix: filepath.Join(t.TempDir(), "wine"), log: &logtest.Log{Limit: limit}}
 	for _, name := range []string{"wine64", "wine", "/usr/lib/wine/wine64"} {
 		if path, err := exec.LookPath(name); err == nil {
 			w.program = path
@@ -158,52 +158,6 @@ func (w *wine) copy(from, to string) {
 	}
 	if err != nil {
 		w.t.Fatal(err)
-	}
-}
-
-// words is what programs say, to be waited for.
-type words struct {
-	mu      sync.Mutex // guards what follows
-	b       bytes.Buffer
-	changed chan struct{} // closed at the next write; nil when nobody waits
-}
-
-func (s *words) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.changed != nil {
-		close(s.changed)
-		s.changed = nil
-	}
-	return s.b.Write(p)
-}
-
-func (s *words) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
-}
-
-// await waits until all that was said has a text so many times.
-func (s *words) await(t *testing.T, times int, text string) {
-	t.Helper()
-	late := time.After(limit)
-	for {
-		s.mu.Lock()
-		n := strings.Count(s.b.String(), text)
-		if s.changed == nil {
-			s.changed = make(chan struct{})
-		}
-		changed := s.changed
-		s.mu.Unlock()
-		if n >= times {
-			return
-		}
-		select {
-		case <-changed:
-		case <-late:
-			t.Fatalf("%q was said %d times, want %d", text, n, times)
-		}
 	}
 }
 
